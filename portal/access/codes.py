@@ -10,11 +10,16 @@ from __future__ import annotations
 import secrets
 import unicodedata
 
+from portal.keys import Keys
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 13
 TOKEN_LENGTH = 26
 ACCESS_NUMBER_LENGTH = 12
 REFERENCE_LENGTH = 9
+
+#: What each kind of code is digested for: the same characters as a code and as a token differ.
+PURPOSES = {"code": "notice.code", "token": "notice.token", "access": "access.number"}
 
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _SEPARATORS = frozenset("_.,:/\\·•・−〜~'\"“”‘’")
@@ -132,6 +137,12 @@ def kind_of(code: str) -> str:
         return "token"
     named = {CODE_LENGTH: "code", ACCESS_NUMBER_LENGTH: "access"}.get(len(code), "")
     return named if named and check_ok(code) else ""
+
+
+def digest_of(keys: Keys, code: str) -> str:
+    """The keyed digest under which a normalised code, token or access number is stored; "" for none."""
+    kind = kind_of(code)
+    return keys.digest(PURPOSES[kind], code) if kind else ""
 
 
 def grouped(code: str) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.access import codes
+from portal.keys import Keys
 
 bodies = st.text(alphabet=codes.ALPHABET, min_size=2, max_size=25)
 
@@ -84,6 +85,15 @@ def test_length_tells_tokens_codes_and_access_numbers_apart() -> None:
     assert codes.kind_of(codes.new_code()) == "code"
     assert codes.kind_of(codes.new_code()[:-1]) in ("", "access")
     assert codes.kind_of("") == ""
+
+
+def test_a_code_is_stored_as_a_keyed_digest_of_its_kind() -> None:
+    keys, other = Keys(b"p" * 32, b"m" * 32), Keys(b"q" * 32, b"m" * 32)
+    code = codes.new_code()
+
+    assert codes.digest_of(keys, code) == keys.digest("notice.code", code) != codes.digest_of(other, code)
+    assert codes.digest_of(keys, code[:-1]) != codes.digest_of(keys, code)
+    assert codes.digest_of(keys, "0000") == ""
 
 
 def test_codes_are_written_in_groups() -> None:
