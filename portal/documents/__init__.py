@@ -1,0 +1,1 @@
+"""Papers the borrower sends: accepted kinds, cleaning, keeping, shredding."""
