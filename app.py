@@ -1,0 +1,58 @@
+"""The composition root: settings in, one Flask application out."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from portal import cli
+from portal import settings as portal_settings
+from portal.db import Database
+from portal.dates import Clock
+from portal.gateways import sms, storage, stripe
+from portal.keys import Keys
+from portal.settings import Settings
+from portal.signing import Signer
+from portal.web import errors, locale, pages, security
+from portal.web.borrower import blueprint as borrower
+from portal.web.callbacks import blueprint as callbacks
+from portal.web.context import Portal, clock_of, working_days_of
+from portal.web.desk import blueprint as desk
+from portal.web.public import blueprint as public
+
+
+def compose(settings: Settings, *, clock: Clock | None = None, db: Database | None = None) -> Portal:
+    """Everything a running portal holds, made from its settings."""
+    database = db or Database(settings.database_url)
+    keys = Keys(pepper=settings.pepper, master=settings.master_key)
+    return Portal(
+        settings=settings,
+        db=database,
+        keys=keys,
+        signer=Signer.from_seed(settings.signing_seed),
+        clock=clock or clock_of(settings),
+        working_days=working_days_of(settings),
+        sms=sms.gateway_for(settings, database, keys),
+        stripe=stripe.gateway_for(settings),
+        store=storage.storage_for(settings),
+    )
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Clock | None = None, db: Database | None = None
+) -> Flask:
+    """The portal as a WSGI application. Raises BadSettings, naming each variable at fault."""
+    settings = settings or portal_settings.load()
+    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app.config.update(MAX_CONTENT_LENGTH=110 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, MAX_FORM_PARTS=500)
+    app.secret_key = settings.pepper
+    app.extensions["portal"] = compose(settings, clock=clock, db=db)
+    for part in (locale, pages, errors, security):
+        part.init_app(app)
+    for door in (public, borrower, desk, callbacks):
+        app.register_blueprint(door)
+    if settings.is_demonstration:
+        from portal.demo import pages as demo
+
+        demo.init_app(app)
+    cli.register(app)
+    return app

@@ -1,0 +1,112 @@
+"""Loan accounts, their ledger lines and the balance row derived from them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.db import Base, ExactDecimal, Row, append_only
+
+
+class Loan(Row):
+    """One contract. Amounts in minor units of `currency`; rates are yearly fractions (0.088)."""
+
+    __tablename__ = "loan"
+    loan_ref: Mapped[str] = mapped_column(String(32), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    product: Mapped[str] = mapped_column(String(64))
+    #: "loan" or "card": the product class of the jurisdiction pack
+    product_class: Mapped[str] = mapped_column(String(8))
+    currency: Mapped[str] = mapped_column(String(3))
+    opened_on: Mapped[date] = mapped_column(Date)
+    matures_on: Mapped[date] = mapped_column(Date)
+    principal_minor: Mapped[int]
+    annual_rate: Mapped[Decimal] = mapped_column(ExactDecimal)
+    penalty_multiple: Mapped[Decimal] = mapped_column(ExactDecimal)
+    #: "actual/360", "actual/365", "actual/actual", "30/360"
+    day_count: Mapped[str] = mapped_column(String(16))
+    #: "equal_principal", "equal_instalments"
+    method: Mapped[str] = mapped_column(String(24))
+    pay_day: Mapped[int] = mapped_column(Integer)
+    term_count: Mapped[int] = mapped_column(Integer)
+    #: what the bank's own file said at the last intake; ours is in loan_balance
+    bank_days_overdue: Mapped[int] = mapped_column(Integer)
+    #: "current" or "overdue"
+    status: Mapped[str] = mapped_column(String(16))
+    #: intake_batch.sequence that last wrote this row
+    batch_sequence: Mapped[int]
+
+
+class LedgerLine(Row):
+    """A posted line: charges positive, payments negative. Never changed; `reversal` points back."""
+
+    __tablename__ = "ledger_line"
+    loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"))
+    #: the bank's line number, or ours for lines posted here
+    line_ref: Mapped[str] = mapped_column(String(48))
+    #: "core" (the bank's file) or "portal"
+    source: Mapped[str] = mapped_column(String(8))
+    posted_on: Mapped[date] = mapped_column(Date)
+    #: "disbursement", "interest", "penalty_interest", "fee", "cost", "payment", "reversal", "waiver"
+    kind: Mapped[str] = mapped_column(String(24))
+    cost_minor: Mapped[int] = mapped_column(default=0)
+    fee_minor: Mapped[int] = mapped_column(default=0)
+    penalty_interest_minor: Mapped[int] = mapped_column(default=0)
+    interest_minor: Mapped[int] = mapped_column(default=0)
+    principal_minor: Mapped[int] = mapped_column(default=0)
+    #: money received that no component could take (overpaid): negative like any payment
+    suspense_minor: Mapped[int] = mapped_column(default=0)
+    memo: Mapped[str] = mapped_column(String(200), default="")
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_line.id"))
+    external_ref: Mapped[str] = mapped_column(String(64), default="")
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"))
+    __table_args__ = (
+        UniqueConstraint("source", "line_ref"),
+        # each line reversed at most once (M8)
+        Index("uq_ledger_line_reverses_id", "reverses_id", unique=True, sqlite_where=text("reverses_id IS NOT NULL"), postgresql_where=text("reverses_id IS NOT NULL")),
+        # one credit per payment and loan, whatever is delivered twice (P1)
+        Index("uq_ledger_line_payment", "payment_id", "loan_id", "kind", unique=True, sqlite_where=text("payment_id IS NOT NULL"), postgresql_where=text("payment_id IS NOT NULL")),
+        # covering: a loan's lines in order without touching the table
+        Index("ix_ledger_line_loan", "loan_id", "posted_on", "id"),
+    )
+
+
+class LoanBalance(Base):
+    """What the lines of one loan add up to, as of a business date. One row per loan, rewritten in the
+    transaction that posts a line and re-proved by `accounts.operations.self_check`."""
+
+    __tablename__ = "loan_balance"
+    loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"), primary_key=True)
+    as_of: Mapped[date] = mapped_column(Date)
+    #: rises with every posting: an optimistic version, and the key of cached fragments
+    version: Mapped[int]
+    cost_owed_minor: Mapped[int] = mapped_column(default=0)
+    cost_paid_minor: Mapped[int] = mapped_column(default=0)
+    cost_forgiven_minor: Mapped[int] = mapped_column(default=0)
+    fee_owed_minor: Mapped[int] = mapped_column(default=0)
+    fee_paid_minor: Mapped[int] = mapped_column(default=0)
+    fee_forgiven_minor: Mapped[int] = mapped_column(default=0)
+    penalty_interest_owed_minor: Mapped[int] = mapped_column(default=0)
+    penalty_interest_paid_minor: Mapped[int] = mapped_column(default=0)
+    penalty_interest_forgiven_minor: Mapped[int] = mapped_column(default=0)
+    interest_owed_minor: Mapped[int] = mapped_column(default=0)
+    interest_paid_minor: Mapped[int] = mapped_column(default=0)
+    interest_forgiven_minor: Mapped[int] = mapped_column(default=0)
+    principal_owed_minor: Mapped[int] = mapped_column(default=0)
+    principal_paid_minor: Mapped[int] = mapped_column(default=0)
+    principal_forgiven_minor: Mapped[int] = mapped_column(default=0)
+    suspense_minor: Mapped[int] = mapped_column(default=0)
+    principal_due_minor: Mapped[int] = mapped_column(default=0)
+    due_now_minor: Mapped[int] = mapped_column(default=0)
+    days_overdue: Mapped[int] = mapped_column(Integer, default=0)
+    line_count: Mapped[int] = mapped_column(Integer, default=0)
+    __table_args__ = tuple(
+        CheckConstraint(f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left")
+        for name in ("cost", "fee", "penalty_interest", "interest", "principal")
+    )
+
+
+append_only(LedgerLine.__table__)  # type: ignore[arg-type]

@@ -1,0 +1,321 @@
+"""What pages read of loan accounts: balances, the ledger lines behind them, ordinary instalments.
+
+Core statements only, built once; each loads for its owner and answers with frozen dataclasses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.money import Money
+
+#: The components in the order a person reads them; allocation has its own order.
+READING_ORDER = ("principal", "interest", "penalty_interest", "fee", "cost")
+
+_LOAN = Loan.__table__
+_BALANCE = LoanBalance.__table__
+_LINE = LedgerLine.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentFigures:
+    """One component: what was charged, paid, forgiven, and what is left of it."""
+
+    owed: Money
+    paid: Money
+    forgiven: Money
+    left: Money
+
+
+@dataclass(frozen=True, slots=True)
+class LoanView:
+    """One loan account with its figures as of the business date of the last posting or intake."""
+
+    loan_id: int
+    loan_ref: str
+    product: str
+    product_class: str
+    currency: str
+    annual_rate: Decimal
+    penalty_multiple: Decimal
+    day_count: str
+    method: str
+    principal: Money
+    opened_on: date
+    matures_on: date
+    pay_day: int
+    term_count: int
+    as_of: date
+    days_overdue: int
+    version: int
+    line_count: int
+    components: Mapping[str, ComponentFigures]
+    owed: Money
+    paid: Money
+    forgiven: Money
+    left: Money
+    due_now: Money
+    not_yet_due: Money
+    principal_due: Money
+    overpaid: Money
+
+    @property
+    def has_matured(self) -> bool:
+        """Whether the last instalment was due on or before the business date."""
+        return self.matures_on <= self.as_of
+
+    def due_of(self, component: str) -> Money:
+        """What of `component` is due now: charges in full, of the principal what has fallen due."""
+        return self.principal_due if component == "principal" else self.components[component].left
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyTotals:
+    """The loans of one currency together."""
+
+    currency: str
+    loans: tuple[LoanView, ...]
+    components: Mapping[str, ComponentFigures]
+    owed: Money
+    paid: Money
+    forgiven: Money
+    left: Money
+    due_now: Money
+    not_yet_due: Money
+
+    @property
+    def as_of(self) -> date:
+        """The oldest business date among the loans: the sum is no fresher than that."""
+        return min(loan.as_of for loan in self.loans)
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowerBalance:
+    """Everything one borrower owes here; sums never cross currencies."""
+
+    loans: tuple[LoanView, ...]
+    totals: tuple[CurrencyTotals, ...]
+
+    def loan(self, loan_ref: str) -> LoanView | None:
+        """The borrower's loan of that reference, or nothing: somebody else's is nothing too."""
+        return next((loan for loan in self.loans if loan.loan_ref == loan_ref), None)
+
+    def total(self, currency: str) -> CurrencyTotals | None:
+        """The total in `currency`, or nothing where no loan has it."""
+        return next((total for total in self.totals if total.currency == currency), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One posted ledger line: charges positive, payments negative."""
+
+    line_id: int
+    loan_id: int
+    line_ref: str
+    source: str
+    posted_on: date
+    kind: str
+    amounts: Mapping[str, Money]
+    total: Money
+    memo: str
+    reverses_ref: str | None = None
+
+
+_BALANCES = (
+    select(_LOAN, *(column for column in _BALANCE.c if column.name != "loan_id"))
+    .join(_BALANCE, _BALANCE.c.loan_id == _LOAN.c.id)
+    .where(_LOAN.c.borrower_id == bindparam("borrower_id"))
+    .order_by(_BALANCE.c.due_now_minor.desc(), _LOAN.c.loan_ref)
+)
+
+
+def balances_for(connection: Connection, borrower_id: int) -> BorrowerBalance:
+    """The figures of every loan of the borrower, the most due first; one statement."""
+    rows = connection.execute(_BALANCES, {"borrower_id": borrower_id}).all()
+    loans = tuple(_loan_view(row) for row in rows)
+    currencies = dict.fromkeys(loan.currency for loan in loans)
+    return BorrowerBalance(loans, tuple(_totals(currency, loans) for currency in currencies))
+
+
+def _loan_view(row: Row[tuple[object, ...]]) -> LoanView:
+    fact = row._mapping
+    currency: str = fact["currency"]
+
+    def money(name: str) -> Money:
+        return Money(fact[f"{name}_minor"], currency)
+
+    components = {}
+    for name in READING_ORDER:
+        owed, paid, forgiven = money(f"{name}_owed"), money(f"{name}_paid"), money(f"{name}_forgiven")
+        components[name] = ComponentFigures(owed, paid, forgiven, owed - paid - forgiven)
+    sums = _sums(components.values(), currency)
+    due_now = money("due_now")
+    return LoanView(
+        loan_id=fact["id"],
+        principal=money("principal"),
+        components=components,
+        **sums,
+        due_now=due_now,
+        not_yet_due=sums["left"] - due_now,
+        principal_due=money("principal_due"),
+        overpaid=-money("suspense"),
+        **{name: fact[name] for name in _PLAIN},
+    )
+
+
+_PLAIN = (
+    "loan_ref",
+    "product",
+    "product_class",
+    "currency",
+    "annual_rate",
+    "penalty_multiple",
+    "day_count",
+    "method",
+    "opened_on",
+    "matures_on",
+    "pay_day",
+    "term_count",
+    "as_of",
+    "days_overdue",
+    "version",
+    "line_count",
+)
+
+
+def _sums(parts: Iterable[ComponentFigures], currency: str) -> dict[str, Money]:
+    listed = list(parts)
+    return {
+        name: Money.sum((getattr(part, name) for part in listed), currency)
+        for name in ("owed", "paid", "forgiven", "left")
+    }
+
+
+def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:
+    ours = tuple(loan for loan in loans if loan.currency == currency)
+    components = {
+        name: ComponentFigures(**_sums((loan.components[name] for loan in ours), currency))
+        for name in READING_ORDER
+    }
+    due_now = Money.sum((loan.due_now for loan in ours), currency)
+    sums = _sums(components.values(), currency)
+    return CurrencyTotals(
+        currency=currency,
+        loans=ours,
+        components=components,
+        **sums,
+        due_now=due_now,
+        not_yet_due=sums["left"] - due_now,
+    )
+
+
+_REVERSED = _LINE.alias("reversed")
+_LINES = (
+    select(
+        _LINE.c.id,
+        _LINE.c.loan_id,
+        _LINE.c.line_ref,
+        _LINE.c.source,
+        _LINE.c.posted_on,
+        _LINE.c.kind,
+        _LINE.c.memo,
+        *(_LINE.c[f"{name}_minor"] for name in (*READING_ORDER, "suspense")),
+        _LOAN.c.currency,
+        _REVERSED.c.line_ref.label("reverses_ref"),
+    )
+    .join(_LOAN, _LOAN.c.id == _LINE.c.loan_id)
+    .outerjoin(_REVERSED, _REVERSED.c.id == _LINE.c.reverses_id)
+    .where(_LOAN.c.borrower_id == bindparam("borrower_id"))
+)
+
+
+def lines_for(
+    connection: Connection,
+    borrower_id: int,
+    loan_ref: str,
+    *,
+    component: str | None = None,
+    after: date | None = None,
+    newest_first: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> tuple[LineView, ...]:
+    """The lines of one loan of the borrower in the order they were posted; nothing for others' loans.
+
+    `component` keeps the lines that touch it, `after` those posted later than that day.
+    """
+    statement = _LINES.where(_LOAN.c.loan_ref == loan_ref)
+    if component is not None:
+        statement = statement.where(_LINE.c[f"{component}_minor"] != 0)
+    if after is not None:
+        statement = statement.where(_LINE.c.posted_on > after)
+    order = (_LINE.c.posted_on, _LINE.c.id)
+    statement = statement.order_by(*(column.desc() for column in order) if newest_first else order)
+    if limit is not None:
+        statement = statement.limit(limit).offset(offset)
+    rows = connection.execute(statement, {"borrower_id": borrower_id})
+    return tuple(line_view(row._mapping) for row in rows)
+
+
+def lines_since_for(
+    connection: Connection, borrower_id: int, *, loan_ids: Iterable[int], after: date
+) -> tuple[LineView, ...]:
+    """The lines of the named loans, so far as they are the borrower's, posted later than `after`."""
+    statement = (
+        _LINES.where(_LINE.c.loan_id.in_(list(loan_ids)), _LINE.c.posted_on > after)
+        .order_by(_LINE.c.posted_on, _LINE.c.loan_id, _LINE.c.id)
+    )
+    rows = connection.execute(statement, {"borrower_id": borrower_id})
+    return tuple(line_view(row._mapping) for row in rows)
+
+
+def line_view(fact: Mapping[str, object]) -> LineView:
+    """A ledger line as pages print it, from a row with the ledger's columns and its loan's currency."""
+    currency = str(fact["currency"])
+    amounts = {
+        name: Money(minor, currency)
+        for name in (*READING_ORDER, "suspense")
+        if isinstance(minor := fact[f"{name}_minor"], int)
+    }
+    return LineView(
+        line_id=_whole(fact["id"]),
+        loan_id=_whole(fact["loan_id"]),
+        line_ref=str(fact["line_ref"]),
+        source=str(fact["source"]),
+        posted_on=_day(fact["posted_on"]),
+        kind=str(fact["kind"]),
+        amounts=amounts,
+        total=Money.sum(amounts.values(), currency),
+        memo=str(fact["memo"]),
+        reverses_ref=None if fact["reverses_ref"] is None else str(fact["reverses_ref"]),
+    )
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _day(value: object) -> date:
+    assert isinstance(value, date)
+    return value
+
+
+def ordinary_instalments_for(
+    connection: Connection, borrower_id: int, *, today: date, currency: str = "CNY"
+) -> Money:
+    """The principal of one ordinary monthly instalment of every loan that still runs after `today`."""
+    statement = select(_LOAN.c.principal_minor, _LOAN.c.term_count).where(
+        _LOAN.c.borrower_id == bindparam("borrower_id"),
+        _LOAN.c.currency == currency,
+        _LOAN.c.matures_on > today,
+    )
+    rows = connection.execute(statement, {"borrower_id": borrower_id})
+    each = (next(Money(row.principal_minor, currency).split(row.term_count)) for row in rows)
+    return Money.sum(each, currency)

@@ -1,0 +1,1 @@
+"""Who may contact a borrower, when, and what pauses or stops it (holds)."""

@@ -1,0 +1,99 @@
+"""China: the complete pack and the default."""
+
+from __future__ import annotations
+
+from datetime import time
+from types import MappingProxyType
+
+from portal.jurisdictions.shape import (
+    AgreementContents,
+    AllocationRule,
+    CallLimits,
+    ContactHours,
+    Fact,
+    HelpNumber,
+    Jurisdiction,
+)
+from portal.money import rate
+
+_CARDS = "商业银行信用卡业务监督管理办法 (Measures on commercial banks' credit-card business)"
+_CIVIL = "中华人民共和国民法典 (Civil Code)"
+
+_CHARGES_FIRST = ("cost", "fee", "penalty_interest", "interest", "principal")
+_PRINCIPAL_FIRST = ("principal", "cost", "fee", "penalty_interest", "interest")
+
+CN = Jurisdiction(
+    code="cn",
+    currency="CNY",
+    languages=("zh", "zh_Hant", "en"),
+    contact_hours=ContactHours(
+        opens=time(8), closes=time(22), source="GB/T 45251-2025: no contact 22:00-08:00 unless agreed"
+    ),
+    call_limits=(
+        CallLimits(
+            effective=3,
+            attempts=6,
+            days=1,
+            source="China Banking Association guide 2026 (press reports)",
+            checked=False,
+        ),
+    ),
+    allocation=(
+        AllocationRule(
+            product_class="loan",
+            from_days=0,
+            to_days=None,
+            order=_CHARGES_FIRST,
+            name="loan_charges_first",
+            source=f"{_CIVIL} art. 561: costs of enforcing the claim, then interest, then principal",
+        ),
+        AllocationRule(
+            product_class="card",
+            from_days=0,
+            to_days=90,
+            order=_CHARGES_FIRST,
+            name="card_charges_first",
+            source=f"{_CARDS} art. 57: up to 90 days overdue charges first",
+            checked=False,
+        ),
+        AllocationRule(
+            product_class="card",
+            from_days=91,
+            to_days=None,
+            order=_PRINCIPAL_FIRST,
+            name="card_principal_first",
+            source=f"{_CARDS} art. 57: from 91 days overdue principal first",
+            checked=False,
+        ),
+    ),
+    agreements=MappingProxyType(
+        {
+            "card": AgreementContents(
+                product_class="card",
+                items=("balance", "instalments", "charges", "no_new_card", "rights_and_breach", "other"),
+                source=f"{_CARDS} art. 70",
+            ),
+            "loan": AgreementContents(
+                product_class="loan",
+                items=("parties", "balance", "instalments", "charges", "rights_and_breach", "other"),
+                source=f"{_CIVIL} art. 543: a contract is changed by agreement of its parties",
+            ),
+        }
+    ),
+    max_plan_years=Fact(5, f"{_CARDS} art. 70"),
+    limitation_years=Fact(3, f"{_CIVIL} arts. 188, 195; agreeing to perform interrupts it"),
+    charge_ceiling=Fact(rate("24%"), "practice of the courts on total charges a year", checked=False),
+    document_retention_days=Fact(180, "portal default: after the case closes"),
+    record_retention_years=Fact(2, f"{_CARDS} art. 68: process records kept at least two years"),
+    visit_notice_days=None,
+    stop_on_agreement=Fact(True, f"{_CARDS} art. 70: once signed, collection stops unless the borrower defaults"),
+    complaint_days=(
+        Fact(15, "银行业保险业消费投诉处理管理办法: simple cases"),
+        Fact(30, "银行业保险业消费投诉处理管理办法: complex cases; 30 more with approval"),
+    ),
+    help_numbers=(
+        HelpNumber("96110", "fraud", "national anti-fraud line"),
+        HelpNumber("12378", "complaints", "National Financial Regulatory Administration consumer line"),
+    ),
+    payment_methods=("bank_transfer", "stripe"),
+)

@@ -1,0 +1,125 @@
+"""The shape of a jurisdiction pack: every number and order stands beside the source it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """A value and where it is written. `checked` is False for what only secondary sources report."""
+
+    value: T
+    source: str
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class ContactHours:
+    """Local times between which the bank may call or visit of its own accord, `opens` included."""
+
+    opens: time
+    closes: time
+    source: str
+    checked: bool = True
+
+    def allow(self, local: time) -> bool:
+        """Whether `local` lies inside the hours."""
+        return self.opens <= local < self.closes
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """At most `effective` answered and `attempts` unanswered calls within `days` days."""
+
+    effective: int | None
+    attempts: int | None
+    days: int
+    source: str
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class HelpNumber:
+    """Free help anybody may call. `purpose`: ``complaints``, ``fraud``, ``debt_advice``."""
+
+    number: str
+    purpose: str
+    source: str
+
+
+@dataclass(frozen=True)
+class AllocationRule:
+    """The order in which a payment on one product class meets the components, for a span of days overdue."""
+
+    product_class: str
+    from_days: int
+    #: the last day of the span; None for no end
+    to_days: int | None
+    order: tuple[str, ...]
+    #: a stable name, shown with its words beside each payment
+    name: str
+    source: str
+    checked: bool = True
+
+    def covers(self, product_class: str, days_overdue: int) -> bool:
+        """Whether the rule is the one for that class and that many days overdue."""
+        within = self.to_days is None or days_overdue <= self.to_days
+        return self.product_class == product_class and self.from_days <= days_overdue and within
+
+
+@dataclass(frozen=True)
+class AgreementContents:
+    """The items an agreement of one product class must hold, as stable codes in their legal order."""
+
+    product_class: str
+    items: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Jurisdiction:
+    """What one place prescribes. Nothing here decides; features read it."""
+
+    code: str
+    currency: str
+    #: offered to people, the default first
+    languages: tuple[str, ...]
+    contact_hours: ContactHours
+    call_limits: tuple[CallLimits, ...]
+    allocation: tuple[AllocationRule, ...]
+    agreements: Mapping[str, AgreementContents]
+    max_plan_years: Fact[int]
+    limitation_years: Fact[int] | None
+    #: yearly, as a fraction; charges above it are flagged on the desk
+    charge_ceiling: Fact[Decimal] | None
+    document_retention_days: Fact[int]
+    record_retention_years: Fact[int]
+    visit_notice_days: Fact[int] | None
+    stop_on_agreement: Fact[bool]
+    complaint_days: tuple[Fact[int], ...]
+    help_numbers: tuple[HelpNumber, ...]
+    #: ways to pay, the first offered first
+    payment_methods: tuple[str, ...]
+    prescribed_pauses_days: Fact[int] | None = None
+
+    def allocation_rule(self, product_class: str, days_overdue: int) -> AllocationRule:
+        """The one rule for a product class and its days overdue (LookupError when there is none)."""
+        for rule in self.allocation:
+            if rule.covers(product_class, days_overdue):
+                return rule
+        raise LookupError(f"{self.code}: no allocation rule for {product_class} at {days_overdue} days")
+
+    def allocation_order(self, product_class: str, days_overdue: int) -> tuple[str, ...]:
+        """The components in the order a payment meets them."""
+        return self.allocation_rule(product_class, days_overdue).order
+
+    def agreement_contents(self, product_class: str) -> AgreementContents:
+        """What an agreement of that product class must hold."""
+        return self.agreements[product_class]

@@ -1,0 +1,61 @@
+"""United States, as data: shows that another place needs no other code."""
+
+from __future__ import annotations
+
+from datetime import time
+from types import MappingProxyType
+
+from portal.jurisdictions.shape import (
+    AgreementContents,
+    AllocationRule,
+    CallLimits,
+    ContactHours,
+    Fact,
+    HelpNumber,
+    Jurisdiction,
+)
+
+_REG_F = "12 CFR part 1006 (Regulation F)"
+_ORDER = ("cost", "fee", "penalty_interest", "interest", "principal")
+_ITEMS = ("parties", "balance", "instalments", "charges", "rights_and_breach", "other")
+
+US = Jurisdiction(
+    code="us",
+    currency="USD",
+    languages=("en",),
+    contact_hours=ContactHours(opens=time(8), closes=time(21), source=f"{_REG_F}: not before 08:00 or after 21:00"),
+    call_limits=(
+        CallLimits(
+            effective=1, attempts=7, days=7, source=f"{_REG_F}: more than 7 calls in 7 days is presumed harassment"
+        ),
+    ),
+    allocation=tuple(
+        AllocationRule(
+            product_class=product_class,
+            from_days=0,
+            to_days=None,
+            order=_ORDER,
+            name="contract_order",
+            source="by contract",
+            checked=False,
+        )
+        for product_class in ("loan", "card")
+    ),
+    agreements=MappingProxyType(
+        {
+            product_class: AgreementContents(product_class=product_class, items=_ITEMS, source="by contract")
+            for product_class in ("loan", "card")
+        }
+    ),
+    max_plan_years=Fact(5, "portal default", checked=False),
+    limitation_years=None,
+    charge_ceiling=None,
+    document_retention_days=Fact(180, "portal default: after the case closes"),
+    record_retention_years=Fact(3, f"{_REG_F}: records kept three years", checked=False),
+    visit_notice_days=None,
+    stop_on_agreement=Fact(True, "rule of this portal"),
+    complaint_days=(Fact(15, "CFPB complaint response", checked=False),),
+    help_numbers=(HelpNumber("855-411-2372", "complaints", "Consumer Financial Protection Bureau"),),
+    payment_methods=("stripe", "bank_transfer"),
+    prescribed_pauses_days=Fact(30, f"{_REG_F}: a dispute within 30 days stops collection of the disputed part"),
+)

@@ -1,0 +1,47 @@
+"""Keys that live outside the database: keyed digests of codes, and sealing of personal data at rest."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+class Unsealable(Exception):
+    """A sealed value that this key, or this purpose, does not open."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`pepper` makes digests, `master` seals; 32 bytes each. Neither is ever written to the database."""
+
+    pepper: bytes = field(repr=False)
+    master: bytes = field(repr=False)
+
+    def digest(self, purpose: str, text: str) -> str:
+        """HMAC-SHA-256 of `text`, separated by `purpose`, as 64 hex digits."""
+        return hmac.new(self.pepper, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()
+
+    def seal(self, purpose: str, text: str) -> bytes:
+        """`text` encrypted with AES-256-GCM; only `unseal` with the same purpose opens it."""
+        return self.seal_bytes(purpose, text.encode())
+
+    def unseal(self, purpose: str, sealed: bytes) -> str:
+        """The text that `seal` was given. Raises Unsealable."""
+        return self.unseal_bytes(purpose, sealed).decode()
+
+    def seal_bytes(self, purpose: str, data: bytes) -> bytes:
+        """As `seal`, for bytes."""
+        nonce = os.urandom(12)
+        return nonce + AESGCM(self.master).encrypt(nonce, data, purpose.encode())
+
+    def unseal_bytes(self, purpose: str, sealed: bytes) -> bytes:
+        """As `unseal`, for bytes. Raises Unsealable."""
+        try:
+            return AESGCM(self.master).decrypt(sealed[:12], sealed[12:], purpose.encode())
+        except InvalidTag:
+            raise Unsealable(purpose) from None

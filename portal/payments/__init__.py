@@ -1,0 +1,1 @@
+"""One payment from click to posted: attempts, provider events, allocation."""

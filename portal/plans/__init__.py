@@ -1,0 +1,1 @@
+"""Instalment plans: terms, schedule, policy, the nearest plan that passes, negotiation, agreement."""

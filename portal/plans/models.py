@@ -1,0 +1,128 @@
+"""Negotiations, proposals with exact terms, and the plans that came of them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import JSON
+
+from portal.db import Base, Row
+
+_OPEN = {"sqlite_where": text("closed_at IS NULL"), "postgresql_where": text("closed_at IS NULL")}
+_ACTIVE = {"sqlite_where": text("ended_at IS NULL"), "postgresql_where": text("ended_at IS NULL")}
+
+
+class Negotiation(Row):
+    """The case: rounds of proposals between one borrower and the bank. At most one open per borrower."""
+
+    __tablename__ = "negotiation"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    report_id: Mapped[int | None] = mapped_column(ForeignKey("hardship_report.id"))
+    #: the bank's clock: answered by the end of this working day
+    answer_due_on: Mapped[date] = mapped_column(Date)
+    #: who has taken it from the queue
+    owner_staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    closed_at: Mapped[datetime | None]
+    __table_args__ = (Index("uq_negotiation_open", "borrower_id", unique=True, **_OPEN),)
+
+
+class Proposal(Row):
+    """One round: exact terms, never changed. A changed mind is the next round (S10).
+
+    States in plans/lifecycle.py: "submitted", "second_approval", "more_asked", "approved",
+    "countered", "declined", "accepted", "superseded", "withdrawn", "lapsed".
+    """
+
+    __tablename__ = "proposal"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    negotiation_id: Mapped[int] = mapped_column(ForeignKey("negotiation.id"))
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    round: Mapped[int] = mapped_column(Integer)
+    #: "borrower" or "bank"
+    made_by: Mapped[str] = mapped_column(String(8))
+    #: Terms.canonical(): the text that is hashed, shown, approved and agreed
+    terms_text: Mapped[str] = mapped_column(Text)
+    terms_hash: Mapped[str] = mapped_column(String(64))
+    #: affordability as the borrower stated it when sending (budget figures, share, comment)
+    affordability: Mapped[dict[str, Any]] = mapped_column(JSON)
+    comment: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(16))
+    #: an offer of the bank lapses then
+    lapses_at: Mapped[datetime | None]
+    #: raised with every change of state; a decision names the one it saw
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    form_key: Mapped[str] = mapped_column(String(64))
+    #: the signed receipt
+    receipt_signature: Mapped[str] = mapped_column(String(120), default="")
+    __table_args__ = (
+        UniqueConstraint("negotiation_id", "round"),
+        UniqueConstraint("borrower_id", "form_key"),
+        # only one round of a negotiation is open at a time (S8)
+        Index("uq_proposal_open", "negotiation_id", unique=True, sqlite_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')"), postgresql_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')")),
+    )
+
+
+class Plan(Row):
+    """A plan in force, finished or broken. States: "active", "completed", "broken", "cancelled"."""
+
+    __tablename__ = "plan"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    proposal_id: Mapped[int] = mapped_column(ForeignKey("proposal.id"), unique=True)
+    terms_hash: Mapped[str] = mapped_column(String(64))
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(12))
+    ended_at: Mapped[datetime | None]
+
+
+class PlanLoan(Base):
+    """Which loans a plan covers. A loan is under one active plan or none (S5)."""
+
+    __tablename__ = "plan_loan"
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), primary_key=True)
+    loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"), primary_key=True)
+    covered_minor: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (Index("uq_plan_loan_active", "loan_id", unique=True, **_ACTIVE),)
+
+
+class PlanInstalment(Base):
+    """Number 0 is the upfront payment. What is paid is the sum of plan_receipt, never stored here."""
+
+    __tablename__ = "plan_instalment"
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    due_on: Mapped[date] = mapped_column(Date)
+    amount_minor: Mapped[int]
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+
+
+class PlanReceipt(Row):
+    """Money that counts towards an instalment: one row per payment and instalment."""
+
+    __tablename__ = "plan_receipt"
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
+    number: Mapped[int] = mapped_column(Integer)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    amount_minor: Mapped[int]
+    __table_args__ = (UniqueConstraint("plan_id", "number", "payment_id"),)
+
+
+class Agreement(Row):
+    """What was agreed, one per product class of a plan, in the words the borrower saw."""
+
+    __tablename__ = "agreement"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    product_class: Mapped[str] = mapped_column(String(8))
+    language: Mapped[str] = mapped_column(String(8))
+    #: canonical JSON of every item of the pack's agreement contents
+    content_text: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    signature: Mapped[str] = mapped_column(String(120))
+    challenge_id: Mapped[int] = mapped_column(ForeignKey("challenge.id"))
+    __table_args__ = (UniqueConstraint("plan_id", "product_class"),)

@@ -1,0 +1,1 @@
+"""Announced visits and the people who make them."""

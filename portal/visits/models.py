@@ -1,0 +1,44 @@
+"""Officers and visits."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import Date, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.db import Row
+
+
+class Officer(Row):
+    """Somebody who visits for the bank or an agency."""
+
+    __tablename__ = "officer"
+    officer_ref: Mapped[str] = mapped_column(String(16), unique=True)
+    name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    phone_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
+    role: Mapped[str] = mapped_column(String(32))
+    card_valid_until: Mapped[date] = mapped_column(Date)
+    #: "active" or "left"
+    status: Mapped[str] = mapped_column(String(8))
+
+
+class Visit(Row):
+    """One announced visit. States: "planned", "paused", "cancelled", "done" (visits/lifecycle.py)."""
+
+    __tablename__ = "visit"
+    visit_ref: Mapped[str] = mapped_column(String(32), unique=True)
+    notice_id: Mapped[int] = mapped_column(ForeignKey("notice.id"))
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    address_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    lead_officer_id: Mapped[int] = mapped_column(ForeignKey("officer.id"))
+    second_officer_id: Mapped[int | None] = mapped_column(ForeignKey("officer.id"))
+    purpose: Mapped[str] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(12))
+    #: why it is off: "bank", "proposal_open", "plan_in_force"
+    off_reason: Mapped[str | None] = mapped_column(String(24))
+    batch_sequence: Mapped[int]
+    __table_args__ = (Index("ix_visit_borrower", "borrower_id", "state"),)

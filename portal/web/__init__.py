@@ -1,0 +1,1 @@
+"""The doors: HTML and callbacks for each audience. No rules live here; no models are imported."""

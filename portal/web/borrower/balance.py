@@ -1,0 +1,7 @@
+"""The balance pages of the borrower door."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("balance", __name__)

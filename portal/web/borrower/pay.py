@@ -1,0 +1,7 @@
+"""The pay pages of the borrower door."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("pay", __name__)

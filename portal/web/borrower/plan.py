@@ -1,0 +1,7 @@
+"""The plan pages of the borrower door."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("plan", __name__)

@@ -1,0 +1,7 @@
+"""The propose pages of the borrower door."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("propose", __name__)

@@ -1,0 +1,21 @@
+"""The reviewers' door."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from portal.web.desk import (
+    cases,
+    documents,
+    queue,
+    sign_in,
+)
+
+blueprint = Blueprint("desk", __name__, url_prefix="/desk")
+for feature in (
+    cases,
+    documents,
+    queue,
+    sign_in,
+):
+    blueprint.register_blueprint(feature.blueprint)

@@ -1,0 +1,88 @@
+"""What every page carries: static addresses, compression, the proxy's word, and template globals."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import secrets
+from pathlib import Path
+
+from flask import Flask, Response, g, request
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
+
+from portal.web.context import portal
+from portal.web.locale import HTML_LANG, LOCALES, current_locale
+
+#: Pages below this size gain nothing from compression.
+_SMALLEST = 600
+TEXT_SIZE_COOKIE = "text_size"
+
+
+@functools.cache
+def static_address(folder: str, name: str) -> str:
+    """The address of a static file, with the digest of its content so that it may be cached for ever."""
+    content = (Path(folder) / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"
+
+
+def csrf_field() -> Markup:
+    """The hidden field every signed-in form carries."""
+    token = getattr(g.get("_login_user"), "csrf_token", "")
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
+
+
+def form_key_field(kept: str | None = None) -> Markup:
+    """A hidden key made once per form: posting it twice gets the first answer."""
+    return Markup('<input type="hidden" name="form_key" value="{}">').format(kept or secrets.token_urlsafe(16))
+
+
+def compress(response: Response) -> Response:
+    """Gzip a page that reflects nothing of the request (no query, a plain GET): no BREACH to fear."""
+    if (
+        response.mimetype != "text/html"
+        or response.direct_passthrough
+        or request.method != "GET"
+        or request.query_string
+        or "gzip" not in request.headers.get("Accept-Encoding", "")
+    ):
+        return response
+    body = response.get_data()
+    if len(body) >= _SMALLEST:
+        response.set_data(gzip.compress(body, 4))
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers.add("Vary", "Accept-Encoding")
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Template globals, static files with long life, gzip, and the configured number of proxies."""
+    settings = app.extensions["portal"].settings
+    folder = str(Path(app.root_path) / "static")
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        static=lambda name: static_address(folder, name),
+        csrf=csrf_field,
+        form_key=form_key_field,
+        bank=settings.bank,
+        demonstration=settings.environment == "demonstration",
+        html_lang=HTML_LANG,
+        locales=LOCALES,
+        local_now=lambda: portal().clock.now(),
+    )
+
+    @app.context_processor
+    def of_this_request() -> dict[str, object]:
+        return {"locale": current_locale(), "large": request.cookies.get(TEXT_SIZE_COOKIE) == "large"}
+
+    app.after_request(compress)
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app, root=folder, prefix="static/", immutable_file_test=lambda path, url: True
+    )
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0
+        )

@@ -1,0 +1,25 @@
+"""The public door: check a contact, learn who we are, sign in. It knows no model with a person in it."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from portal.web.public import (
+    check,
+    help,
+    home,
+    not_me,
+    preferences,
+    sign_in,
+)
+
+blueprint = Blueprint("public", __name__)
+for feature in (
+    check,
+    help,
+    home,
+    not_me,
+    preferences,
+    sign_in,
+):
+    blueprint.register_blueprint(feature.blueprint)
