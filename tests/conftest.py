@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 
 from portal.dates import Clock
-from portal.db import Base, Database
+from portal.db import Database
 from portal.keys import Keys
+from portal.schema import metadata
 from portal.settings import Bank, Settings
 from portal.signing import Signer
 from tests import postgres
@@ -90,7 +91,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty schema in a SQLite file, made once and copied for each test."""
     path = tmp_path_factory.mktemp("sqlite") / "template.sqlite"
     database = Database(f"sqlite:///{path}")
-    Base.metadata.create_all(database.writer)
+    metadata.create_all(database.writer)
     with database.writer.connect() as connection:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -119,7 +120,7 @@ def postgres_template(postgres_socket: str) -> str:
         connection.exec_driver_sql("CREATE DATABASE empty_schema")
     admin.dispose()
     database = Database(postgres_url(postgres_socket, "empty_schema"))
-    Base.metadata.create_all(database.writer)
+    metadata.create_all(database.writer)
     database.dispose()
     return "empty_schema"
 

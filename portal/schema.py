@@ -1,0 +1,40 @@
+"""Every table there is: importing this module completes `Base.metadata` for migrations and tests."""
+
+from __future__ import annotations
+
+from portal import audit
+from portal.access import models as access
+from portal.accounts import models as accounts
+from portal.borrowers import models as borrowers
+from portal.contacts import models as contacts
+from portal.db import Base
+from portal.documents import models as documents
+from portal.hardship import models as hardship
+from portal.intake import models as intake
+from portal.messages import models as messages
+from portal.notices import faces
+from portal.notices import models as notices
+from portal.payments import models as payments
+from portal.plans import models as plans
+from portal.reviews import models as reviews
+from portal.visits import models as visits
+
+MODULES = (
+    access,
+    accounts,
+    audit,
+    borrowers,
+    contacts,
+    documents,
+    faces,
+    hardship,
+    intake,
+    messages,
+    notices,
+    payments,
+    plans,
+    reviews,
+    visits,
+)
+
+metadata = Base.metadata
