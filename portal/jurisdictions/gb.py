@@ -32,8 +32,8 @@ GB = Jurisdiction(
             product_class=product_class,
             from_days=0,
             to_days=None,
-            order=_ORDER,
-            name="contract_order",
+            components=_ORDER,
+            code="gb.contract",
             source="by contract",
             checked=False,
         )
@@ -44,6 +44,10 @@ GB = Jurisdiction(
             product_class: AgreementContents(product_class=product_class, items=_ITEMS, source=_CONC)
             for product_class in ("loan", "card")
         }
+    ),
+    several_debts=Fact(
+        ("designated", "due", "least_secured", "heaviest_burden", "earliest_due", "pro_rata"),
+        "portal default",
     ),
     max_plan_years=Fact(10, "portal default", checked=False),
     limitation_years=Fact(6, "Limitation Act 1980 s. 5", checked=False),

@@ -62,9 +62,10 @@ class AllocationRule:
     from_days: int
     #: the last day of the span; None for no end
     to_days: int | None
-    order: tuple[str, ...]
-    #: a stable name, shown with its words beside each payment
-    name: str
+    #: all five components, the first to be met first; "principal" is the part that is due
+    components: tuple[str, ...]
+    #: a stable code, worded beside each payment
+    code: str
     source: str
     checked: bool = True
 
@@ -95,6 +96,8 @@ class Jurisdiction:
     call_limits: tuple[CallLimits, ...]
     allocation: tuple[AllocationRule, ...]
     agreements: Mapping[str, AgreementContents]
+    #: which of several debts a payment meets first, where the debtor designated none
+    several_debts: Fact[tuple[str, ...]]
     max_plan_years: Fact[int]
     limitation_years: Fact[int] | None
     #: yearly, as a fraction; charges above it are flagged on the desk
@@ -109,16 +112,13 @@ class Jurisdiction:
     payment_methods: tuple[str, ...]
     prescribed_pauses_days: Fact[int] | None = None
 
-    def allocation_rule(self, product_class: str, days_overdue: int) -> AllocationRule:
-        """The one rule for a product class and its days overdue (LookupError when there is none)."""
+    def allocation_order(self, product_class: str, days_overdue: int) -> AllocationRule:
+        """The one rule for a product class and its days overdue: `components` in the order a payment
+        meets them, with `code` and `source` (LookupError when there is none)."""
         for rule in self.allocation:
             if rule.covers(product_class, days_overdue):
                 return rule
         raise LookupError(f"{self.code}: no allocation rule for {product_class} at {days_overdue} days")
-
-    def allocation_order(self, product_class: str, days_overdue: int) -> tuple[str, ...]:
-        """The components in the order a payment meets them."""
-        return self.allocation_rule(product_class, days_overdue).order
 
     def agreement_contents(self, product_class: str) -> AgreementContents:
         """What an agreement of that product class must hold."""

@@ -34,8 +34,8 @@ US = Jurisdiction(
             product_class=product_class,
             from_days=0,
             to_days=None,
-            order=_ORDER,
-            name="contract_order",
+            components=_ORDER,
+            code="us.contract",
             source="by contract",
             checked=False,
         )
@@ -46,6 +46,10 @@ US = Jurisdiction(
             product_class: AgreementContents(product_class=product_class, items=_ITEMS, source="by contract")
             for product_class in ("loan", "card")
         }
+    ),
+    several_debts=Fact(
+        ("designated", "due", "least_secured", "heaviest_burden", "earliest_due", "pro_rata"),
+        "portal default",
     ),
     max_plan_years=Fact(5, "portal default", checked=False),
     limitation_years=None,

@@ -1,0 +1,507 @@
+"""The bank's policy for plans: what it asks, whether terms meet it, and the nearest terms that do.
+
+Pure. Every rule answers with a finding, met or not; findings hold codes and figures, words are for
+the pages. Defaults are those of the design; each is a setting of the bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from portal.dates import Frequency, WorkingDays, add_months
+from portal.hardship.affordability import Affordability, Budget, assess
+from portal.jurisdictions import pack
+from portal.money import Money
+from portal.plans.schedule import (
+    LONGEST,
+    MONTHLY_KINDS,
+    UnableToSchedule,
+    Unschedulable,
+    count_for,
+    covered_loans,
+    first_pay_day,
+    terms_for,
+    working_dates,
+)
+from portal.plans.terms import LoanBasis, Step, Terms, TermsRequest
+from portal.settings import Bank
+
+LATEST_PAY_DAY = 28
+#: How many lower instalments the stepped suggestion begins with.
+LOWER_STEPS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One bank's rules for plans. Amounts are of the bank's currency."""
+
+    max_instalments: int
+    max_years: int
+    frequencies: tuple[Frequency, ...]
+    first_after_working_days: int
+    first_within_days: int
+    first_after_upfront_from_days: int
+    first_after_upfront_to_days: int
+    minimum_instalment: Money
+    share_percent: int
+    automatic_approval: bool
+    automatic_max_months: int
+    automatic_max_amount: Money
+    second_person_above: Money
+    decision_working_days: int
+    offer_lapses_days: int
+    pause_after_refusal_days: int
+    grace_days: int
+
+    @classmethod
+    def of(cls, bank: Bank) -> Policy:
+        """The policy of `bank`: its own figures, the design's defaults elsewhere, never beyond the law."""
+        given: Mapping[str, Any] = bank.policy
+
+        def money(name: str, default: str) -> Money:
+            return Money.from_file(str(given.get(name, default)), bank.currency)
+
+        def whole(name: str, default: int) -> int:
+            return int(given.get(name, default))
+
+        return cls(
+            max_instalments=min(whole("max_instalments", 60), LONGEST),
+            max_years=min(whole("max_years", 5), pack(bank.jurisdiction).max_plan_years.value),
+            frequencies=tuple(Frequency(name) for name in given.get("frequencies", tuple(Frequency))),
+            first_after_working_days=whole("first_after_working_days", 6),
+            first_within_days=whole("first_within_days", 40),
+            first_after_upfront_from_days=whole("first_after_upfront_from_days", 30),
+            first_after_upfront_to_days=whole("first_after_upfront_to_days", 60),
+            minimum_instalment=money("minimum_instalment", "100.00"),
+            share_percent=whole("share_percent", 50),
+            automatic_approval=bool(given.get("automatic_approval", False)),
+            automatic_max_months=whole("automatic_max_months", 12),
+            automatic_max_amount=money("automatic_max_amount", "20000.00"),
+            second_person_above=money("second_person_above", "200000.00"),
+            decision_working_days=whole("decision_working_days", 5),
+            offer_lapses_days=whole("offer_lapses_days", 14),
+            pause_after_refusal_days=whole("pause_after_refusal_days", 14),
+            grace_days=whole("grace_days", 3),
+        )
+
+
+class Severity(StrEnum):
+    """What a finding means for the proposal."""
+
+    FINE = "fine"
+    #: shown to both sides, asks nothing
+    NOTE = "note"
+    #: the borrower is asked to say how it will work
+    NEEDS_COMMENT = "needs_comment"
+    #: two people decide
+    NEEDS_SECOND = "needs_second"
+    #: cannot be sent like this
+    BLOCKS = "blocks"
+
+
+Figure = Money | int | date | str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's answer: the plan's own figure and the span the rule allows (None: open on that side)."""
+
+    code: str
+    severity: Severity
+    plan: Figure | None = None
+    low: Figure | None = None
+    high: Figure | None = None
+    #: by how much the limit is passed, where a number says something
+    excess: Figure | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the rule is met."""
+        return self.severity is Severity.FINE
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the proposal cannot be sent like this."""
+        return self.severity is Severity.BLOCKS
+
+    @property
+    def is_below(self) -> bool:
+        """Whether the plan's figure lies under the span; only meaningful when the rule is not met."""
+        return self.low is not None and self.plan is not None and self.plan < self.low  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the borrower stated of a month, and the ordinary instalments that go on beside a plan."""
+
+    budget: Budget
+    ordinary: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Everything a request is measured against on one day."""
+
+    loans: tuple[LoanBasis, ...]
+    as_of: date
+    today: date
+    working_days: WorkingDays
+    policy: Policy
+    means: Means | None = None
+
+    def first_window(self, request: TermsRequest) -> tuple[date, date]:
+        """The first and the last day the first instalment may fall on.
+
+        Where the span holds no pay day, the first pay day after it counts as within.
+        """
+        policy = self.policy
+        if request.upfront:
+            paid = request.upfront_due_on or self.upfront_due_on
+            earliest = paid + timedelta(days=policy.first_after_upfront_from_days)
+            latest = paid + timedelta(days=policy.first_after_upfront_to_days)
+        else:
+            earliest = self.working_days.add(self.today, policy.first_after_working_days)
+            latest = self.today + timedelta(days=policy.first_within_days)
+        possible = first_pay_day(earliest, pay_day=request.pay_day, frequency=request.frequency)
+        return earliest, self.working_days.next_open(max(latest, possible))
+
+    @property
+    def upfront_due_on(self) -> date:
+        """When an upfront payment falls due where nobody chose a day."""
+        return self.working_days.add(self.today, self.policy.first_after_working_days)
+
+    @property
+    def last_possible(self) -> date:
+        """The last day a plan may run to."""
+        return add_months(self.today, 12 * self.policy.max_years)
+
+    def terms(self, request: TermsRequest) -> Terms:
+        """The exact terms of a request; UnableToSchedule when there are none."""
+        return terms_for(
+            request,
+            self.loans,
+            as_of=self.as_of,
+            first_earliest=self.first_window(request)[0],
+            upfront_due_on=self.upfront_due_on,
+            working_days=self.working_days,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A request measured: its terms where it has any, and every finding."""
+
+    request: TermsRequest
+    terms: Terms | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether it can be sent (a comment may still be asked for)."""
+        return self.terms is not None and not any(finding.blocks for finding in self.findings)
+
+    @property
+    def needs_comment(self) -> bool:
+        """Whether the borrower is asked to say how it will work."""
+        return any(finding.severity is Severity.NEEDS_COMMENT for finding in self.findings)
+
+    @property
+    def needs_second(self) -> bool:
+        """Whether two people decide on it."""
+        return any(finding.severity is Severity.NEEDS_SECOND for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Terms that pass, ready to be chosen; `request` leads to them again."""
+
+    request: TermsRequest
+    terms: Terms
+    share_percent: int | None
+
+
+def examine(request: TermsRequest, ground: Ground) -> Assessment:
+    """Measure a request: all findings at once, also where no schedule can be made of it."""
+    try:
+        terms = ground.terms(request)
+    except UnableToSchedule as unable:
+        return Assessment(request, None, (_unschedulable(unable, ground.policy),))
+    return Assessment(request, terms, check(terms, ground))
+
+
+def _unschedulable(unable: UnableToSchedule, policy: Policy) -> Finding:
+    if unable.reason is Unschedulable.TOO_MANY:
+        excess = unable.count - policy.max_instalments
+        return Finding(
+            "instalment_count", Severity.BLOCKS, unable.count, 1, policy.max_instalments, excess=excess
+        )
+    return Finding(unable.reason.value, Severity.BLOCKS)
+
+
+def check(terms: Terms, ground: Ground) -> tuple[Finding, ...]:
+    """Every rule's finding on `terms`, in the order the desk and the borrower read them."""
+    findings = [
+        _count(terms, ground),
+        _minimum(terms, ground),
+        _pay_day(terms),
+        _frequency(terms, ground),
+        *_dates(terms, ground),
+        *_affordability(terms, ground),
+        _two_people_amount(terms, ground),
+        _concession(terms),
+    ]
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _count(terms: Terms, ground: Ground) -> Finding:
+    limit = ground.policy.max_instalments
+    over = terms.count - limit
+    severity = Severity.BLOCKS if over > 0 else Severity.FINE
+    return Finding("instalment_count", severity, terms.count, 1, limit, excess=over if over > 0 else None)
+
+
+def _minimum(terms: Terms, ground: Ground) -> Finding:
+    """The last instalment may be a residue; a single one pays all there is and is never too small."""
+    minimum = ground.policy.minimum_instalment
+    smallest = min((part.amount for part in terms.instalments[:-1]), default=None)
+    too_small = smallest is not None and smallest < minimum
+    return Finding(
+        "instalment_minimum",
+        Severity.BLOCKS if too_small else Severity.FINE,
+        smallest or terms.last.amount,
+        minimum,
+    )
+
+
+def _pay_day(terms: Terms) -> Finding | None:
+    if terms.frequency not in MONTHLY_KINDS:
+        return None
+    fine = 1 <= terms.pay_day <= LATEST_PAY_DAY
+    return Finding(
+        "pay_day", Severity.FINE if fine else Severity.BLOCKS, terms.pay_day, 1, LATEST_PAY_DAY
+    )
+
+
+def _frequency(terms: Terms, ground: Ground) -> Finding | None:
+    if terms.frequency in ground.policy.frequencies:
+        return None
+    return Finding("frequency", Severity.BLOCKS, terms.frequency.value)
+
+
+def _dates(terms: Terms, ground: Ground) -> Iterable[Finding]:
+    shape = TermsRequest(
+        count=terms.count,
+        pay_day=terms.pay_day,
+        frequency=terms.frequency,
+        upfront=terms.upfront,
+        upfront_due_on=terms.upfront_due_on,
+    )
+    low, high = ground.first_window(shape)
+    yield Finding("first_date", _within(terms.first.due_on, low, high), terms.first.due_on, low, high)
+    if terms.upfront and terms.upfront_due_on:
+        last = ground.working_days.next_open(
+            ground.today + timedelta(days=ground.policy.first_within_days)
+        )
+        due = terms.upfront_due_on
+        yield Finding("upfront_date", _within(due, ground.today, last), due, ground.today, last)
+    end, limit = terms.last.due_on, ground.last_possible
+    yield Finding("last_date", Severity.BLOCKS if end > limit else Severity.FINE, end, None, limit)
+
+
+def _within(day: date, low: date, high: date) -> Severity:
+    return Severity.FINE if low <= day <= high else Severity.BLOCKS
+
+
+def affordability_of(terms: Terms, ground: Ground) -> Affordability | None:
+    """How the plan's largest instalment sits in the stated month; None where nothing was stated."""
+    if ground.means is None or ground.means.ordinary.currency != terms.currency:
+        return None
+    return assess(
+        budget=ground.means.budget,
+        ordinary_instalments=ground.means.ordinary,
+        instalment=terms.largest,
+        frequency=terms.frequency,
+        limit_percent=ground.policy.share_percent,
+    )
+
+
+def _affordability(terms: Terms, ground: Ground) -> Iterable[Finding]:
+    figures = affordability_of(terms, ground)
+    if figures is None:
+        return
+    if figures.nothing_left:
+        yield Finding("nothing_left_over", Severity.NEEDS_COMMENT, figures.left_over)
+        return
+    yield Finding(
+        "share",
+        Severity.FINE if figures.within_limit else Severity.NEEDS_COMMENT,
+        figures.share_percent,
+        None,
+        figures.limit_percent,
+    )
+    yield Finding(
+        "less_income",
+        Severity.FINE if figures.less_income.holds else Severity.NOTE,
+        figures.less_income.share_percent,
+        None,
+        figures.limit_percent,
+    )
+    yield Finding(
+        "one_late",
+        Severity.FINE if figures.one_late.holds else Severity.NOTE,
+        figures.one_late.left,
+        Money.zero(terms.currency),
+    )
+
+
+def _two_people_amount(terms: Terms, ground: Ground) -> Finding:
+    limit = ground.policy.second_person_above
+    above = terms.payable > limit
+    return Finding("second_person_amount", Severity.NEEDS_SECOND if above else Severity.FINE, terms.payable, None, limit)
+
+
+def _concession(terms: Terms) -> Finding | None:
+    if not terms.has_concession:
+        return None
+    return Finding("concession", Severity.NEEDS_SECOND, terms.waived)
+
+
+def may_approve_alone(assessment: Assessment, policy: Policy) -> bool:
+    """Whether the bank's rule approves without a person: within affordability, small, short, no concession."""
+    terms = assessment.terms
+    if not policy.automatic_approval or terms is None or not assessment.passes:
+        return False
+    last_allowed = add_months(terms.first.due_on, policy.automatic_max_months)
+    return (
+        all(finding.ok for finding in assessment.findings)
+        and any(finding.code == "share" for finding in assessment.findings)
+        and terms.payable <= policy.automatic_max_amount
+        and terms.last.due_on < last_allowed
+    )
+
+
+def offers(ground: Ground, *, pay_day: int = 18, frequency: Frequency = Frequency.MONTHLY) -> tuple[Offer, ...]:
+    """Up to three plans that pass: the longest affordable one and the two next shorter (60, 54, 48).
+
+    Where even the longest asks more than the share, it alone is offered; nothing due, none.
+    """
+    base = TermsRequest(count=1, pay_day=pay_day, frequency=frequency)
+    longest = longest_count(base, ground)
+    counts = dict.fromkeys(count for count in (longest, longest * 9 // 10, longest * 8 // 10) if count > 0)
+    made = [offer for count in counts if (offer := offer_of(base.with_count(count), ground)) is not None]
+    affordable = [offer for offer in made if offer.share_percent is None or _affordable(offer, ground)]
+    return tuple(affordable or made[:1])
+
+
+def _affordable(offer: Offer, ground: Ground) -> bool:
+    return not Assessment(offer.request, offer.terms, check(offer.terms, ground)).needs_comment
+
+
+def offer_of(request: TermsRequest, ground: Ground) -> Offer | None:
+    """The request as an offer when it passes, else None."""
+    assessment = examine(request, ground)
+    if assessment.terms is None or not assessment.passes:
+        return None
+    figures = affordability_of(assessment.terms, ground)
+    return Offer(request, assessment.terms, figures.share_percent if figures else None)
+
+
+def nearest(request: TermsRequest, ground: Ground) -> tuple[Offer, ...]:
+    """The nearest plans that pass when `request` does not, at most two; none when it passes as it is.
+
+    In turn: the same wish with what the rules forbid put right, the longest plan the rules allow, and
+    a plan that begins with the wished amount and pays more later.
+    """
+    own = examine(request, ground)
+    if own.passes and not own.needs_comment:
+        return ()
+    mended = _mended(request, ground)
+    wishes = [mended] if mended != request else []
+    longest = longest_count(mended, ground)
+    if longest:
+        wishes.append(mended.with_count(longest))
+        wishes.extend(_with_lower_start(mended, request.amount, longest))
+    found: dict[str, Offer] = {}
+    for wish in wishes:
+        offer = offer_of(wish, ground)
+        if offer is not None and (own.terms is None or offer.terms != own.terms):
+            found.setdefault(offer.terms.digest(), offer)
+    return tuple(found.values())[:2]
+
+
+def _with_lower_start(mended: TermsRequest, amount: Money | None, longest: int) -> Iterable[TermsRequest]:
+    if amount is not None and longest > LOWER_STEPS:
+        yield replace(mended.with_count(longest), step=Step(LOWER_STEPS, amount))
+
+
+def _mended(request: TermsRequest, ground: Ground) -> TermsRequest:
+    """The request with each forbidden choice replaced by the nearest allowed one; amount and count stay."""
+    known = {loan.loan_ref for loan in ground.loans}
+    refs = request.loan_refs
+    mended = replace(
+        request,
+        pay_day=min(max(request.pay_day, 1), LATEST_PAY_DAY),
+        frequency=request.frequency if request.frequency in ground.policy.frequencies else Frequency.MONTHLY,
+        loan_refs=refs if refs is None or known.issuperset(refs) else None,
+        upfront=request.upfront if _upfront_fits(request, ground) else None,
+    )
+    if not mended.upfront:
+        mended = replace(mended, upfront=None, upfront_due_on=None)
+    elif mended.upfront_due_on is not None and not _upfront_day_fits(mended.upfront_due_on, ground):
+        mended = replace(mended, upfront_due_on=None)
+    low, high = ground.first_window(mended)
+    if mended.first_due_on is not None and not low <= ground.working_days.next_open(mended.first_due_on) <= high:
+        mended = replace(mended, first_due_on=None)
+    return mended
+
+
+def _upfront_fits(request: TermsRequest, ground: Ground) -> bool:
+    payable = payable_of(request, ground)
+    return request.upfront is not None and 0 < request.upfront.minor < payable.minor
+
+
+def _upfront_day_fits(day: date, ground: Ground) -> bool:
+    return ground.today <= day <= ground.today + timedelta(days=ground.policy.first_within_days)
+
+
+def payable_of(request: TermsRequest, ground: Ground) -> Money:
+    """What the request's loans come to, less what it asks to be waived; nought when there is nothing."""
+    currency = ground.policy.minimum_instalment.currency
+    try:
+        covered = covered_loans(request, ground.loans)
+    except UnableToSchedule:
+        return Money.zero(currency)
+    currency = covered[0].covered.currency if covered else currency
+    return Money.sum((loan.covered - loan.waived_total for loan in covered), currency)
+
+
+def longest_count(request: TermsRequest, ground: Ground) -> int:
+    """The most instalments the rules allow for the request's amount, days and frequency; 0 for none."""
+    upfront = request.upfront.minor if request.upfront else 0
+    total = payable_of(request, ground).minor - upfront
+    if total <= 0:
+        return 0
+    by_size = max(1, total // ground.policy.minimum_instalment.minor)
+    most = min(ground.policy.max_instalments, by_size)
+    first = request.first_due_on or first_pay_day(
+        ground.first_window(request)[0], pay_day=request.pay_day, frequency=request.frequency
+    )
+    dates = working_dates(
+        first, most, request.frequency, pay_day=request.pay_day, working_days=ground.working_days
+    )
+    return sum(day <= ground.last_possible for day in dates)
+
+
+def wished_count(request: TermsRequest, ground: Ground) -> int | None:
+    """How many instalments the wished amount would take, however many; None where nothing was wished."""
+    if request.count is not None:
+        return request.count
+    upfront = request.upfront or Money.zero(ground.policy.minimum_instalment.currency)
+    total = payable_of(request, ground)
+    if request.amount is None or request.amount.minor <= 0 or total <= upfront:
+        return None
+    return count_for(total - upfront, request.amount)
