@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, Row
@@ -41,7 +50,12 @@ class Challenge(Row):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     superseded_at: Mapped[datetime | None]
-    __table_args__ = (CheckConstraint("tries <= 5", name="tries"), Index("ix_challenge_borrower", "borrower_id", "created_at"))
+    #: the database's own clock when the row was made: a host whose clock is wrong cannot prolong a code
+    stamped_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        CheckConstraint("tries <= 5", name="tries"),
+        Index("ix_challenge_borrower", "borrower_id", "created_at"),
+    )
 
 
 class AccessNumber(Row):

@@ -1,0 +1,81 @@
+"""How often and how long: every limit that guards the way in, with why it is what it is. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` events of `scope` and key in a window of `seconds`; `source` says why."""
+
+    scope: str
+    seconds: int
+    most: int
+    source: str
+
+
+HOUR = 3_600
+DAY = 24 * HOUR
+
+CODES_HOUR = Limit(
+    "sms_number_hour", HOUR, 3, "one number, all notices and hosts: no bombing by text message"
+)
+CODES_DAY = Limit("sms_number_day", DAY, 5, "5 codes of 5 tries are 2.5e-5 to guess one account in a day")
+CODES_ALL = Limit("sms_all_hour", HOUR, 20_000, "the budget for codes of the whole portal: pumping ends here")
+TRIES_DAY = Limit("otp_notice_day", DAY, 25, "what 5 codes of 5 tries allow, carried over to every new code")
+WRONG_ANSWERS_ALL = Limit(
+    "otp_wrong_all", 600, 500, "more wrong codes than people mistype: a spray over accounts"
+)
+WRONG_CODES_NETWORK = Limit(
+    "wrong_code_network", HOUR, 30, "a household mistypes a few; a list is tried by a machine"
+)
+WRONG_CODES_ALL = Limit("wrong_code_all", HOUR, 5_000, "guessing spread over many networks")
+STAFF_LOGIN = Limit(
+    "staff_login_net", 300, 5, "one login from one network: a wait, not a lock, and not for others"
+)
+STAFF_NETWORK = Limit("staff_network", HOUR, 60, "one network over all logins")
+STAFF_LOGIN_ALL = Limit(
+    "staff_login_day", DAY, 100, "one login from everywhere: somebody is after it; alarm only"
+)
+
+#: Tries of one code; the database also has it as a constraint.
+TRIES = 5
+CODE_LIFE = timedelta(minutes=10)
+#: How long the browser remembers that it asked for a code.
+BROWSER_LIFE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class SessionLife:
+    """A session ends after `idle` without a request, and after `absolute` in any case."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+BORROWER_SESSION = SessionLife(timedelta(minutes=20), timedelta(hours=8))
+STAFF_SESSION = SessionLife(timedelta(minutes=30), timedelta(hours=12))
+#: A session's last request is written down at most this often.
+SEEN_EVERY = timedelta(minutes=1)
+#: The page says so this long before the session ends.
+WARN_BEFORE = timedelta(minutes=2)
+
+
+def network_of(address: str | None) -> str:
+    """What one household or office shares: the IPv4 address, the first 64 bits of an IPv6 one.
+
+    >>> network_of("203.0.113.7"), network_of("2001:db8:1:2:3::4"), network_of(None)
+    ('203.0.113.7', '2001:db8:1:2::/64', 'unknown')
+    """
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

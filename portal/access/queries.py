@@ -1,0 +1,134 @@
+"""Reads about who is signed in: the row behind a cookie, and a borrower's own sign-ins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from portal.access import limits
+from portal.access.models import AccessNumber, PortalSession, Staff
+from portal.borrowers.models import Borrower
+from portal.keys import Keys
+
+
+@dataclass(frozen=True)
+class BorrowerSession:
+    """A live session of a borrower."""
+
+    borrower_id: int
+    language: str
+    csrf_token: str
+    session_digest: str
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class StaffSession:
+    """A live session of somebody who works for the bank now, with the role they have now."""
+
+    staff_id: int
+    staff_ref: str
+    name: str
+    human_ref: str
+    role: str
+    language: str
+    csrf_token: str
+    session_digest: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """One sign-in as its owner sees it."""
+
+    at: datetime
+    seen_at: datetime
+    is_open: bool
+    is_here: bool
+
+
+def borrower_session(connection: Connection, digest: str, *, real_now: datetime) -> BorrowerSession | None:
+    """The live borrower session stored under `digest`, by one statement."""
+    found = connection.execute(_live(_BORROWER, digest, limits.BORROWER_SESSION, real_now)).one_or_none()
+    return BorrowerSession(session_digest=digest, **found._mapping) if found else None
+
+
+def staff_session(connection: Connection, digest: str, *, real_now: datetime) -> StaffSession | None:
+    """The live staff session stored under `digest`, with the live role; None for who has left."""
+    found = connection.execute(_live(_STAFF, digest, limits.STAFF_SESSION, real_now)).one_or_none()
+    return StaffSession(session_digest=digest, **found._mapping) if found else None
+
+
+def access_number_for(connection: Connection, keys: Keys, borrower_id: int) -> str | None:
+    """The borrower's access number, without separators."""
+    sealed = connection.execute(
+        select(AccessNumber.number_sealed).where(AccessNumber.borrower_id == borrower_id)
+    ).scalar_one_or_none()
+    return keys.unseal("access.number", sealed) if sealed else None
+
+
+def sign_ins_for(
+    connection: Connection, borrower_id: int, *, here: str, real_now: datetime, limit: int = 10
+) -> tuple[SignIn, ...]:
+    """The borrower's latest sign-ins, newest first; `here` is the digest of the asking session."""
+    rows = connection.execute(
+        select(
+            PortalSession.id_digest,
+            PortalSession.created_at,
+            PortalSession.seen_at,
+            PortalSession.ended_at,
+            PortalSession.expires_at,
+        )
+        .where(PortalSession.borrower_id == borrower_id)
+        .order_by(PortalSession.created_at.desc())
+        .limit(limit)
+    )
+    idle_since = real_now - limits.BORROWER_SESSION.idle
+    return tuple(
+        SignIn(
+            at=row.created_at,
+            seen_at=row.seen_at,
+            is_open=row.ended_at is None and row.expires_at > real_now and row.seen_at > idle_since,
+            is_here=row.id_digest == here,
+        )
+        for row in rows
+    )
+
+
+_BORROWER = select(
+    PortalSession.borrower_id,
+    Borrower.language,
+    PortalSession.csrf_token,
+    PortalSession.seen_at,
+    PortalSession.expires_at,
+).join(Borrower, Borrower.id == PortalSession.borrower_id)
+
+_STAFF = (
+    select(
+        PortalSession.staff_id,
+        Staff.staff_ref,
+        Staff.name,
+        Staff.human_ref,
+        Staff.role,
+        Staff.language,
+        PortalSession.csrf_token,
+        PortalSession.seen_at,
+    )
+    .join(Staff, Staff.id == PortalSession.staff_id)
+    .where(Staff.left_at.is_(None))
+)
+
+
+def _live(
+    statement: Select[*tuple[Any, ...]], digest: str, life: limits.SessionLife, real_now: datetime
+) -> Select[*tuple[Any, ...]]:
+    return statement.where(
+        PortalSession.id_digest == digest,
+        PortalSession.ended_at.is_(None),
+        PortalSession.expires_at > real_now,
+        PortalSession.seen_at > real_now - life.idle,
+    )
