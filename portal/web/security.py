@@ -1,4 +1,8 @@
-"""Who is asking and from where: sessions, the roles of each route, CSRF, and response headers."""
+"""Who is asking and from where: sessions, the audience and roles of each route, CSRF, response headers.
+
+Every route belongs to one audience. A route of the borrower's or the desk's door that no decorator of
+this module guards is closed to everybody, so that forgetting one shows at once.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,35 @@ import functools
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask_login import LoginManager, UserMixin, current_user
 
-from portal.access import queries as access
+from portal.access import queries, sessions
+from portal.access.limits import SEEN_EVERY, network_of
+from portal.access.operations import CodeSender
+from portal.messages.operations import queue
 from portal.web.context import portal
+from portal.web.locale import LANGUAGE_COOKIE
 
 SESSION_COOKIE = "portal_session"
 STAFF_COOKIE = "portal_desk"
+#: Binds a one-time code to the browser that asked for it.
+BROWSER_COOKIE = "portal_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+#: The one route of each closed door that stands outside it.
+_SIGN_IN = {"borrower": "public.sign_in.page", "desk": "desk.sign_in.page"}
+#: Doors without a session: what protects them is named beside them.
+_OPEN = {
+    "public": "origin",  # the Origin check on every unsafe request
+    "callbacks": "signature",  # the provider's signature over the raw body
+    "demo": "origin",  # refuses to load outside the demonstration
+    "health": "origin",
+    "static": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -44,88 +65,228 @@ class SignedInStaff(UserMixin):
     session_digest: str
 
 
+@dataclass(frozen=True)
+class Policy:
+    """Who may use a route, and what keeps forged requests out: "token", "origin", "signature", "none"."""
+
+    audience: str
+    roles: tuple[str, ...]
+    protection: str
+
+
 def borrower_only(view: Callable[..., Any]) -> Callable[..., Any]:
     """Let signed-in borrowers in, as the view's first argument; send everybody else to sign in."""
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not isinstance(current_user._get_current_object(), SignedInBorrower):
-            return redirect(url_for("public.sign_in.page"), 303)
-        return view(current_user._get_current_object(), *args, **kwargs)
+        person = who()
+        if not isinstance(person, SignedInBorrower):
+            return redirect(url_for(_SIGN_IN["borrower"]), 303)
+        return view(person, *args, **kwargs)
 
-    guarded.audience = "borrower"  # type: ignore[attr-defined]
+    guarded.policy = Policy("borrower", (), "token")  # type: ignore[attr-defined]
     return guarded
 
 
 def staff_only(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let staff of these roles in; others get 403, the signed-out the desk's sign-in."""
+    if not roles:
+        raise ValueError("staff_only needs the roles that may come in")
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            person = current_user._get_current_object()
+            person = who()
             if not isinstance(person, SignedInStaff):
-                return redirect(url_for("desk.sign_in.page"), 303)
+                return redirect(url_for(_SIGN_IN["desk"]), 303)
             if person.role not in roles:
                 abort(403)
             return view(person, *args, **kwargs)
 
-        guarded.audience = "desk"  # type: ignore[attr-defined]
-        guarded.roles = roles  # type: ignore[attr-defined]
+        guarded.policy = Policy("desk", roles, "token")  # type: ignore[attr-defined]
         return guarded
 
     return decorate
 
 
-def load_person(req: Any) -> SignedInBorrower | SignedInStaff | None:
+def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A page of a closed door that is reached before signing in: the Origin check protects it."""
+    view.policy = Policy("desk", ("anybody",), "origin")  # type: ignore[attr-defined]
+    return view
+
+
+def policy_of(app: Flask, endpoint: str) -> Policy | None:
+    """The policy of a route; None for one that nobody declared, which then nobody may use."""
+    declared = getattr(app.view_functions[endpoint], "policy", None)
+    if declared is not None:
+        return declared if isinstance(declared, Policy) else None
+    door = endpoint.partition(".")[0]
+    return Policy(door, ("anybody",), _OPEN[door]) if door in _OPEN else None
+
+
+def who() -> SignedInBorrower | SignedInStaff | None:
+    """The person behind this request, loaded once."""
+    person = current_user._get_current_object()
+    return person if isinstance(person, SignedInBorrower | SignedInStaff) else None
+
+
+def network() -> str:
+    """The network this request came from, for counters and digests."""
+    return network_of(request.remote_addr)
+
+
+def code_sender() -> CodeSender:
+    """How this portal sends one-time codes."""
+    settings = portal().settings
+    return CodeSender(queue=queue, host=settings.bank.host, demonstration=settings.is_demonstration)
+
+
+def cookie_name(name: str) -> str:
+    """The cookie's name on the wire: tied to this host alone wherever there is TLS."""
+    return f"__Host-{name}" if portal().settings.secure_cookies else name
+
+
+def cookie(name: str) -> str | None:
+    """The value of one of our cookies."""
+    return request.cookies.get(cookie_name(name))
+
+
+def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+    """Give the browser one of our cookies; without `seconds` it ends with the browser."""
+    response.set_cookie(
+        cookie_name(name),
+        value,
+        max_age=seconds,
+        path="/",
+        secure=portal().settings.secure_cookies,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def drop_cookie(response: Response, name: str) -> None:
+    """Take one of our cookies away again."""
+    response.delete_cookie(
+        cookie_name(name), path="/", secure=portal().settings.secure_cookies, httponly=True, samesite="Lax"
+    )
+
+
+def session_digest_of(name: str) -> str | None:
+    """The digest of the session this browser's cookie names, whether or not that is still live."""
+    value = cookie(name)
+    return sessions.session_digest(portal().keys, value) if value else None
+
+
+def load_person(_request: Any) -> SignedInBorrower | SignedInStaff | None:
     """The person behind this request's cookie, by one statement; desk pages look at the desk's cookie."""
-    is_desk = req.path.startswith("/desk")
-    cookie = req.cookies.get(STAFF_COOKIE if is_desk else SESSION_COOKIE)
-    if not cookie:
+    is_desk = request.path.startswith("/desk")
+    digest = session_digest_of(STAFF_COOKIE if is_desk else SESSION_COOKIE)
+    if digest is None:
         return None
+    return _staff(digest) if is_desk else _borrower(digest)
+
+
+def _borrower(digest: str) -> SignedInBorrower | None:
     p = portal()
-    digest = p.keys.digest("session", cookie)
+    real_now = p.clock.real_now()
     with p.db.read() as connection:
-        if is_desk:
-            row = access.staff_session(connection, digest, real_now=p.clock.real_now())
-            return SignedInStaff(**row) if row else None
-        found = access.borrower_session(connection, digest, real_now=p.clock.real_now())
-        return SignedInBorrower(**found) if found else None
+        found = queries.borrower_session(connection, digest, real_now=real_now)
+    if found is None:
+        return None
+    _note_request(digest, found.seen_at, real_now)
+    return SignedInBorrower(found.borrower_id, found.language, found.csrf_token, digest)
 
 
-def check_origin() -> None:
-    """Refuse an unsafe request that another site, or nobody in particular, sent (403)."""
-    if request.method in _SAFE or request.path.startswith("/callbacks/"):
+def _staff(digest: str) -> SignedInStaff | None:
+    p = portal()
+    real_now = p.clock.real_now()
+    with p.db.read() as connection:
+        found = queries.staff_session(connection, digest, real_now=real_now)
+    if found is None:
+        return None
+    _note_request(digest, found.seen_at, real_now)
+    return SignedInStaff(
+        staff_id=found.staff_id,
+        staff_ref=found.staff_ref,
+        name=found.name,
+        human_ref=found.human_ref,
+        role=found.role,
+        language=found.language,
+        csrf_token=found.csrf_token,
+        session_digest=digest,
+    )
+
+
+def _note_request(digest: str, seen_at: datetime, real_now: datetime) -> None:
+    """Write down, at most once a minute, that the session is in use; asking what is left of it is not."""
+    if request.endpoint == "borrower.more.session_left" or real_now - seen_at < SEEN_EVERY:
         return
-    own = urlsplit(portal().settings.base_url)
-    origin = request.headers.get("Origin")
-    if origin is not None:
-        sent = urlsplit(origin)
-        if (sent.scheme, sent.netloc) != (own.scheme, own.netloc):
-            abort(403)
-    elif request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    portal().db.write(lambda session: sessions.touch_session(session, digest=digest, real_now=real_now))
+
+
+def guard() -> None:
+    """Before every request: close undeclared routes, and refuse what another site sent."""
+    if request.endpoint is None:
+        return
+    policy = policy_of(current_app, request.endpoint)
+    if policy is None:
         abort(403)
-    person = current_user._get_current_object() if current_user else None
-    if isinstance(person, SignedInBorrower | SignedInStaff):
-        if not hmac.compare_digest(request.form.get("csrf_token", ""), person.csrf_token):
+    person = None if policy.protection in ("signature", "none") else who()
+    if person is not None and LANGUAGE_COOKIE not in request.cookies:
+        g.language = person.language
+    if request.method in _SAFE or policy.protection in ("signature", "none"):
+        return
+    if not is_own_origin():
+        abort(403)
+    if policy.protection == "token" and person is not None:
+        sent = request.form.get("csrf_token", "") or request.headers.get("X-CSRF-Token", "")
+        if not hmac.compare_digest(sent.encode(), person.csrf_token.encode()):
             abort(403)
+
+
+def is_own_origin() -> bool:
+    """Whether an unsafe request comes from one of our own pages, as far as the browser says.
+
+    Browsers that know Sec-Fetch-Site always send it. Older ones send Origin with every post of another
+    site. Where neither header is there the sender is no browser and carries nobody's cookie by force.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    if origin == "null":
+        return site == "same-origin"
+    return _origin(origin) == _origin(portal().settings.base_url)
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port. On one's own machine localhost and 127.0.0.1 are the same place."""
+    try:
+        parts = urlsplit(address)
+        host = "localhost" if parts.hostname == "127.0.0.1" else parts.hostname
+        return parts.scheme, host, parts.port
+    except ValueError:
+        return "", None, None
 
 
 def headers_of(app: Flask) -> list[tuple[str, str]]:
     """The response headers of every page, made once."""
     settings = app.extensions["portal"].settings
-    form_targets = f"'self' {settings.stripe_checkout_origin}"
     policy = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"form-action {form_targets}; frame-ancestors 'none'; base-uri 'none'"
+        f"form-action 'self' {settings.stripe_checkout_origin}; frame-ancestors 'none'; base-uri 'none'"
     )
     made = [
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
+        # To us alone: with no-referrer, browsers name a form's own site as Origin: null.
+        ("Referrer-Policy", "same-origin"),
         ("X-Frame-Options", "DENY"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Permissions-Policy", "camera=(self), geolocation=(), microphone=()"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(self), geolocation=(), microphone=(), payment=()"),
     ]
     if settings.secure_cookies:
         made.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))
@@ -133,18 +294,12 @@ def headers_of(app: Flask) -> list[tuple[str, str]]:
 
 
 def init_app(app: Flask) -> None:
-    """Sessions by row, the origin check before every unsafe request, the headers after every one."""
+    """Sessions by row, the guard before every request, the headers after every one."""
     manager = LoginManager(app)
     manager.session_protection = None
     manager.request_loader(load_person)
     fixed = headers_of(app)
-
-    @app.before_request
-    def guard() -> None:
-        person = current_user._get_current_object()
-        if isinstance(person, SignedInBorrower | SignedInStaff):
-            g.language = person.language
-        check_origin()
+    app.before_request(guard)
 
     @app.after_request
     def finish(response: Response) -> Response:
