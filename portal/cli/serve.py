@@ -1,0 +1,73 @@
+"""Serving: the production web server and the background worker, started, watched and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+import click
+from flask.cli import AppGroup
+
+group = AppGroup("serve", help="Serve the portal: web server and worker.")
+
+
+def web_command(*, host: str, port: int, workers: int, threads: int) -> list[str]:
+    """The web server's command line. It finishes the requests it has when it is told to stop."""
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "app:create_app",
+        "--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads),
+        "--no-ws", "--http", "1", "--respawn-failed-workers", "--log-level", "warning",
+    ]  # fmt: skip
+
+
+def worker_command() -> list[str]:
+    """The background worker's command line."""
+    return [sys.executable, "-m", "flask", "--app", "app", "worker", "run"]
+
+
+def supervise(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> int:
+    """Run every command until one ends or we are told to stop; then stop the others and wait.
+
+    Returns 0 after an ordinary stop, else the exit code of the command that ended by itself.
+    """
+    running = [subprocess.Popen(list(command), env=dict(environ)) for command in commands]
+    stopping = threading.Event()
+    ended: list[int] = []
+
+    def stop(*_: object) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+    def watch(process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        if not stopping.is_set():
+            ended.append(code)
+            stopping.set()
+
+    watchers = [threading.Thread(target=watch, args=(process,), daemon=True) for process in running]
+    for watcher in watchers:
+        watcher.start()
+    stopping.wait()
+    for process in running:
+        if process.poll() is None:
+            process.terminate()
+    for watcher in watchers:
+        watcher.join(timeout=30)
+    return ended[0] if ended else 0
+
+
+@group.command("run")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@click.option("--workers", default=max(1, (os.cpu_count() or 2) - 1), show_default=True)
+@click.option("--threads", default=4, show_default=True, help="Threads of each web worker.")
+def run(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve until stopped."""
+    commands = [web_command(host=host, port=port, workers=workers, threads=threads), worker_command()]
+    sys.exit(supervise(commands, os.environ))

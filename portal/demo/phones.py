@@ -1,0 +1,94 @@
+"""What lies on a borrower's phone and doormat in the demonstration; it opens what is sealed elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from portal.borrowers.models import Borrower
+from portal.accounts.models import Loan
+from portal.demo import FIRST_BORROWER
+from portal.gateways import sms
+from portal.keys import Keys
+from portal.notices import operations as notices
+from portal.notices.models import Notice
+
+#: Borrowers worth looking at first; the page offers them by what makes them different.
+SUGGESTED = (FIRST_BORROWER, "C800001", "C800006", "C800011", "C800013", "C800020")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose phone it is, with the last four of the ID number that sign-in asks for."""
+
+    borrower_id: int
+    customer_ref: str
+    name: str
+    phone: str
+    id_tail: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A letter, visit notice or note of a call, with its code filled in."""
+
+    channel: str
+    issued_at: datetime
+    text: str
+
+
+def owner_of(connection: Connection, keys: Keys, customer_ref: str) -> Owner | None:
+    """The borrower behind a customer number."""
+    row = connection.execute(
+        select(
+            Borrower.id, Borrower.customer_ref, Borrower.name_sealed, Borrower.phone_sealed, Borrower.id_tail_sealed
+        ).where(Borrower.customer_ref == customer_ref)
+    ).one_or_none()
+    return None if row is None else _owner(keys, row)
+
+
+def suggestions(connection: Connection, keys: Keys) -> list[tuple[Owner, int]]:
+    """A few borrowers and how many loans each has."""
+    rows = connection.execute(
+        select(
+            Borrower.id,
+            Borrower.customer_ref,
+            Borrower.name_sealed,
+            Borrower.phone_sealed,
+            Borrower.id_tail_sealed,
+            func.count(Loan.id),
+        )
+        .join(Loan, Loan.borrower_id == Borrower.id)
+        .where(Borrower.customer_ref.in_(SUGGESTED))
+        .group_by(Borrower.id)
+        .order_by(Borrower.customer_ref)
+    ).all()
+    return [(_owner(keys, row), int(row[5])) for row in rows]
+
+
+def texts_of(connection: Connection, keys: Keys, owner: Owner) -> tuple[sms.PhoneText, ...]:
+    """The text messages on this phone, newest last."""
+    return tuple(reversed(sms.phone_texts(connection, keys, phone=owner.phone)))
+
+
+def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
+    """Letters, calls and visit notices that reached this borrower, newest first."""
+    rows = connection.execute(
+        select(Notice.channel, Notice.issued_at, Notice.body, Notice.code_sealed)
+        .where(Notice.borrower_id == owner.borrower_id, Notice.channel != "sms", Notice.code_sealed.is_not(None))
+        .order_by(Notice.issued_at.desc())
+    ).all()
+    return [Paper(row[0], row[1], notices.filled_text(row[2], notices.open_code(keys, row[3]))) for row in rows]
+
+
+def _owner(keys: Keys, row: object) -> Owner:
+    borrower_id, customer_ref, name, phone, id_tail = tuple(row)[:5]  # type: ignore[arg-type, call-overload]
+    return Owner(
+        borrower_id=borrower_id,
+        customer_ref=customer_ref,
+        name=keys.unseal("borrower.name", name),
+        phone=keys.unseal("borrower.phone", phone),
+        id_tail=keys.unseal("borrower.id_tail", id_tail),
+    )

@@ -1,0 +1,86 @@
+"""Fills an empty demonstration: the export, its notices, and the people who work at the bank."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from portal.access import staff
+from portal.db import Database
+from portal.demo import EXPORT, MAPPING, refuse_production
+from portal.intake import operations as intake
+from portal.intake.operations import Refused
+from portal.keys import Keys
+from portal.notices import operations as notices
+from portal.settings import Settings
+from portal.web.context import clock_of
+
+
+@dataclass(frozen=True)
+class Account:
+    """A sign-in of the demonstration, password included: it guards nothing."""
+
+    staff_ref: str
+    login: str
+    name: str
+    role: str
+    password: str
+
+
+ACCOUNTS = (
+    Account("B2107", "hemin", "何敏", "reviewer", "harbour-2107-review"),
+    Account("B2115", "luoyan", "罗妍", "reviewer", "harbour-2115-review"),
+    Account("B3001", "guoli", "郭立", "supervisor", "harbour-3001-second"),
+)
+
+
+def business_date(export: Path) -> date:
+    """The business date in an export's manifest."""
+    manifest = json.loads((export / "manifest.json").read_text(encoding="utf-8"))
+    return date.fromisoformat(manifest["business_date"])
+
+
+def fill(settings: Settings) -> None:
+    """Take in the export, mint and send its notices, open the staff's accounts. Twice changes nothing."""
+    refuse_production(settings)
+    database = Database(settings.database_url)
+    keys = Keys(pepper=settings.pepper, master=settings.master_key)
+    clock = clock_of(settings)
+    now, real_now = clock.now(), clock.real_now()
+    try:
+        answer = intake.apply_batch(
+            database, directory=EXPORT, mapping=MAPPING, keys=keys, now=now, progress=show_progress
+        )
+        if isinstance(answer, Refused):
+            raise SystemExit("The demonstration's export does not fit; it should be as it was shipped.")
+        notices.send_all(database, settings=settings, keys=keys, now=now, real_now=real_now)
+        database.write(lambda session: open_accounts(session, keys, now=real_now))
+    finally:
+        database.dispose()
+
+
+def open_accounts(session: Session, keys: Keys, *, now: datetime) -> None:
+    """Add the accounts that are missing."""
+    for account in ACCOUNTS:
+        staff.ensure(
+            session,
+            keys=keys,
+            staff_ref=account.staff_ref,
+            login=account.login,
+            name=account.name,
+            human_ref=account.staff_ref,
+            role=account.role,
+            password=account.password,
+            real_now=now,
+        )
+
+
+def show_progress(step: str, done: int, total: int) -> None:
+    """One line that fills up."""
+    end = "\n" if done >= total else ""
+    print(f"\r  {step} {done}/{total}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,143 @@
+"""`make run`: sets the demonstration up where it is missing, and serves it.
+
+Everything it makes lies in `var/`. A second run finds it there and starts at once; `--fresh` starts over.
+An environment variable that is already set wins over the one in `var/demo.env`, so that the
+demonstration can be pointed at PostgreSQL or at Stripe's own test mode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from portal import settings as portal_settings
+from portal.cli.serve import supervise, web_command, worker_command
+from portal.demo import EXPORT, SANDBOX_KEY, refuse_production, seed
+from portal.settings import BadSettings
+
+ROOT = Path(__file__).parent.parent.parent
+BANK_FILE = Path(__file__).parent / "harbour.toml"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Set up and serve; the exit code of the server."""
+    parser = argparse.ArgumentParser(prog="make run")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--fresh", action="store_true", help="start over: forget every proposal and payment")
+    parser.add_argument("--setup-only", action="store_true", help="set up, do not serve")
+    parser.add_argument("--data", type=Path, default=ROOT / "var")
+    options = parser.parse_args(arguments)
+    if options.fresh:
+        shutil.rmtree(options.data, ignore_errors=True)
+    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environ = environment(options.data, port=options.port)
+    os.environ.update(environ)
+    try:
+        settings = portal_settings.load()
+        refuse_production(settings)
+    except BadSettings as error:
+        print(f"The portal does not start: {error}", file=sys.stderr)
+        return 2
+    migrate(settings.database_url)
+    seed.fill(settings)
+    if options.setup_only:
+        return 0
+    welcome(options.port)
+    return serve(settings.stripe_api_key == SANDBOX_KEY, port=options.port, data=options.data)
+
+
+def environment(data: Path, *, port: int) -> dict[str, str]:
+    """What the demonstration sets, less what the caller's environment already says."""
+    kept = read_env(data / "demo.env") or fresh_env(data)
+    base_url = f"http://127.0.0.1:{port}"
+    sandbox = f"http://127.0.0.1:{port + 1}"
+    made = kept | {"PORTAL_BASE_URL": base_url}
+    if not os.environ.get("PORTAL_STRIPE_API_KEY"):
+        made |= {
+            "PORTAL_STRIPE_API_KEY": SANDBOX_KEY,
+            "PORTAL_STRIPE_API_BASE": sandbox,
+            "PORTAL_STRIPE_CHECKOUT_ORIGIN": sandbox,
+        }
+    return {name: os.environ.get(name, value) for name, value in made.items()}
+
+
+def fresh_env(data: Path) -> dict[str, str]:
+    """Keys of this demonstration's own, and its clock: 09:00 on the export's business date, from now on."""
+    business_date = seed.business_date(EXPORT)
+    zone = ZoneInfo("Asia/Shanghai")
+    bank_start = datetime.combine(business_date, time(9), tzinfo=zone)
+    made = {
+        "PORTAL_ENVIRONMENT": "demonstration",
+        "PORTAL_DATABASE_URL": f"sqlite:///{data.resolve() / 'portal.sqlite'}",
+        "PORTAL_DATA_DIR": str(data.resolve()),
+        "PORTAL_BANK_FILE": str(BANK_FILE),
+        "PORTAL_DEMO_BANK_START": bank_start.isoformat(),
+        "PORTAL_DEMO_REAL_START": datetime.now(UTC).isoformat(),  # noqa: TID251 - the clock is set here
+        "PORTAL_STRIPE_WEBHOOK_SECRETS": f"whsec_{secrets.token_urlsafe(24)}",
+    }
+    for name in ("PEPPER", "MASTER_KEY", "SIGNING_SEED"):
+        made[f"PORTAL_{name}"] = base64.b64encode(secrets.token_bytes(32)).decode()
+    path = data / "demo.env"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in made.items()), encoding="utf-8")
+    return made
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The NAME=value lines of a file; nothing when there is none."""
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to date."""
+    subprocess.run(
+        [sys.executable, "-m", "alembic", "-x", f"url={url}", "upgrade", "head"], cwd=ROOT, check=True
+    )
+
+
+def serve(with_sandbox: bool, *, port: int, data: Path) -> int:
+    """The web server, the worker and, without a Stripe key, the payment sandbox."""
+    commands = [web_command(host="127.0.0.1", port=port, workers=1, threads=4), worker_command()]
+    if with_sandbox:
+        commands.append(
+            [
+                sys.executable, "-m", "portal.demo.stripe_sandbox",
+                "--port", str(port + 1),
+                "--webhook-url", f"http://127.0.0.1:{port}/callbacks/stripe",
+                "--state", str(data.resolve() / "sandbox.sqlite"),
+            ]
+        )  # fmt: skip
+    os.chdir(ROOT)
+    return supervise(commands, os.environ)
+
+
+def welcome(port: int) -> None:
+    """Say where to go."""
+    base = f"http://127.0.0.1:{port}"
+    print(
+        f"""
+The repayment portal's demonstration is served on {base}
+
+  The borrower's phone   {base}/demo/phone    text messages as a phone shows them; tap the link
+  The bank's staff       {base}/demo/staff    sign-ins with their current one-time code
+  Everybody              {base}/              check a message by its code
+
+Stop with Ctrl-C. A later `make run` goes on where you stopped; `make run DEMO=fresh` starts over.
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
