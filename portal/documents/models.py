@@ -21,7 +21,7 @@ class Document(Row):
     public_ref: Mapped[str] = mapped_column(String(32), unique=True)
     #: the browser's key for this upload: a repeated POST gives the first answer
     upload_key: Mapped[str] = mapped_column(String(64))
-    #: "income_proof", "hardship_statement", "unemployment_proof", "medical", "disaster", "bereavement", "other"
+    #: one of kinds.KINDS
     kind: Mapped[str] = mapped_column(String(24))
     name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     #: found by content: "image/jpeg", "image/png", "image/heic", "application/pdf"

@@ -1,6 +1,6 @@
-"""Where encrypted files lie: objects under random names, written once, read and deleted. Never listed to people.
+"""Where encrypted files lie: objects under random names, written once, read and deleted.
 
-What comes in is already encrypted (portal/documents/sealing.py); nothing here knows a key, a person or a type.
+What comes in is already encrypted (portal/documents/sealing.py); no key, person or type is known here.
 """
 
 from __future__ import annotations

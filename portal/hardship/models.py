@@ -35,7 +35,13 @@ class HardshipReport(Row):
     #: the browser's key for sending: a repeated POST gives the first answer
     form_key: Mapped[str | None] = mapped_column(String(64))
     __table_args__ = (
-        Index("uq_hardship_report_draft", "borrower_id", unique=True, sqlite_where=text("submitted_at IS NULL"), postgresql_where=text("submitted_at IS NULL")),
+        Index(
+            "uq_hardship_report_draft",
+            "borrower_id",
+            unique=True,
+            sqlite_where=text("submitted_at IS NULL"),
+            postgresql_where=text("submitted_at IS NULL"),
+        ),
         UniqueConstraint("borrower_id", "form_key"),
         Index("ix_hardship_report_borrower", "borrower_id", "submitted_at"),
     )
