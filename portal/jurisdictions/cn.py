@@ -90,7 +90,9 @@ CN = Jurisdiction(
     document_retention_days=Fact(180, "portal default: after the case closes"),
     record_retention_years=Fact(2, f"{_CARDS} art. 68: process records kept at least two years"),
     visit_notice_days=None,
-    stop_on_agreement=Fact(True, f"{_CARDS} art. 70: once signed, collection stops unless the borrower defaults"),
+    stop_on_agreement=Fact(
+        True, f"{_CARDS} art. 70: once signed, collection stops unless the borrower defaults"
+    ),
     complaint_days=(
         Fact(15, "银行业保险业消费投诉处理管理办法: simple cases"),
         Fact(30, "银行业保险业消费投诉处理管理办法: complex cases; 30 more with approval"),

@@ -25,7 +25,9 @@ GB = Jurisdiction(
     languages=("en",),
     contact_hours=ContactHours(opens=time(6), closes=time(21), source="visits 06:00-21:00"),
     call_limits=(
-        CallLimits(effective=None, attempts=None, days=7, source=f"{_CONC}: reasonable frequency", checked=False),
+        CallLimits(
+            effective=None, attempts=None, days=7, source=f"{_CONC}: reasonable frequency", checked=False
+        ),
     ),
     allocation=tuple(
         AllocationRule(

@@ -23,10 +23,15 @@ US = Jurisdiction(
     code="us",
     currency="USD",
     languages=("en",),
-    contact_hours=ContactHours(opens=time(8), closes=time(21), source=f"{_REG_F}: not before 08:00 or after 21:00"),
+    contact_hours=ContactHours(
+        opens=time(8), closes=time(21), source=f"{_REG_F}: not before 08:00 or after 21:00"
+    ),
     call_limits=(
         CallLimits(
-            effective=1, attempts=7, days=7, source=f"{_REG_F}: more than 7 calls in 7 days is presumed harassment"
+            effective=1,
+            attempts=7,
+            days=7,
+            source=f"{_REG_F}: more than 7 calls in 7 days is presumed harassment",
         ),
     ),
     allocation=tuple(
@@ -61,5 +66,7 @@ US = Jurisdiction(
     complaint_days=(Fact(15, "CFPB complaint response", checked=False),),
     help_numbers=(HelpNumber("855-411-2372", "complaints", "Consumer Financial Protection Bureau"),),
     payment_methods=("stripe", "bank_transfer"),
-    prescribed_pauses_days=Fact(30, f"{_REG_F}: a dispute within 30 days stops collection of the disputed part"),
+    prescribed_pauses_days=Fact(
+        30, f"{_REG_F}: a dispute within 30 days stops collection of the disputed part"
+    ),
 )

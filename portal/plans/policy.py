@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from portal.dates import Frequency, WorkingDays, add_months
 from portal.hardship.affordability import Affordability, Budget, assess
@@ -56,6 +57,7 @@ class Policy:
     offer_lapses_days: int
     pause_after_refusal_days: int
     grace_days: int
+    zone: str
 
     @classmethod
     def of(cls, bank: Bank) -> Policy:
@@ -86,7 +88,14 @@ class Policy:
             offer_lapses_days=whole("offer_lapses_days", 14),
             pause_after_refusal_days=whole("pause_after_refusal_days", 14),
             grace_days=whole("grace_days", 3),
+            zone=bank.zone,
         )
+
+    def end_of_day_after(self, now: datetime, days: int) -> datetime:
+        """The end of the bank's calendar day `days` days after `now`: 25 November + 14 ends 9 December."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        end = datetime.combine(local.date() + timedelta(days=days + 1), time(0), local.tzinfo)
+        return end.astimezone(UTC)
 
 
 class Severity(StrEnum):
@@ -281,9 +290,7 @@ def _pay_day(terms: Terms) -> Finding | None:
     if terms.frequency not in MONTHLY_KINDS:
         return None
     fine = 1 <= terms.pay_day <= LATEST_PAY_DAY
-    return Finding(
-        "pay_day", Severity.FINE if fine else Severity.BLOCKS, terms.pay_day, 1, LATEST_PAY_DAY
-    )
+    return Finding("pay_day", Severity.FINE if fine else Severity.BLOCKS, terms.pay_day, 1, LATEST_PAY_DAY)
 
 
 def _frequency(terms: Terms, ground: Ground) -> Finding | None:
@@ -303,9 +310,7 @@ def _dates(terms: Terms, ground: Ground) -> Iterable[Finding]:
     low, high = ground.first_window(shape)
     yield Finding("first_date", _within(terms.first.due_on, low, high), terms.first.due_on, low, high)
     if terms.upfront and terms.upfront_due_on:
-        last = ground.working_days.next_open(
-            ground.today + timedelta(days=ground.policy.first_within_days)
-        )
+        last = ground.working_days.next_open(ground.today + timedelta(days=ground.policy.first_within_days))
         due = terms.upfront_due_on
         yield Finding("upfront_date", _within(due, ground.today, last), due, ground.today, last)
     end, limit = terms.last.due_on, ground.last_possible
@@ -360,8 +365,8 @@ def _affordability(terms: Terms, ground: Ground) -> Iterable[Finding]:
 
 def _two_people_amount(terms: Terms, ground: Ground) -> Finding:
     limit = ground.policy.second_person_above
-    above = terms.payable > limit
-    return Finding("second_person_amount", Severity.NEEDS_SECOND if above else Severity.FINE, terms.payable, None, limit)
+    severity = Severity.NEEDS_SECOND if terms.covered > limit else Severity.FINE
+    return Finding("second_person_amount", severity, terms.covered, None, limit)
 
 
 def _concession(terms: Terms) -> Finding | None:
@@ -371,7 +376,7 @@ def _concession(terms: Terms) -> Finding | None:
 
 
 def may_approve_alone(assessment: Assessment, policy: Policy) -> bool:
-    """Whether the bank's rule approves without a person: within affordability, small, short, no concession."""
+    """Whether the bank's rule approves without a person: affordable, small, short, no concession."""
     terms = assessment.terms
     if not policy.automatic_approval or terms is None or not assessment.passes:
         return False
@@ -384,7 +389,9 @@ def may_approve_alone(assessment: Assessment, policy: Policy) -> bool:
     )
 
 
-def offers(ground: Ground, *, pay_day: int = 18, frequency: Frequency = Frequency.MONTHLY) -> tuple[Offer, ...]:
+def offers(
+    ground: Ground, *, pay_day: int = 18, frequency: Frequency = Frequency.MONTHLY
+) -> tuple[Offer, ...]:
     """Up to three plans that pass: the longest affordable one and the two next shorter (60, 54, 48).
 
     Where even the longest asks more than the share, it alone is offered; nothing due, none.
@@ -454,7 +461,8 @@ def _mended(request: TermsRequest, ground: Ground) -> TermsRequest:
     elif mended.upfront_due_on is not None and not _upfront_day_fits(mended.upfront_due_on, ground):
         mended = replace(mended, upfront_due_on=None)
     low, high = ground.first_window(mended)
-    if mended.first_due_on is not None and not low <= ground.working_days.next_open(mended.first_due_on) <= high:
+    first = mended.first_due_on
+    if first is not None and not low <= ground.working_days.next_open(first) <= high:
         mended = replace(mended, first_due_on=None)
     return mended
 

@@ -179,7 +179,9 @@ class Terms:
             "upfront_due_on": self.upfront_due_on.isoformat() if self.upfront_due_on else None,
             "frequency": self.frequency.value,
             "pay_day": self.pay_day,
-            "instalments": [[part.number, part.due_on.isoformat(), part.amount.minor] for part in self.instalments],
+            "instalments": [
+                [part.number, part.due_on.isoformat(), part.amount.minor] for part in self.instalments
+            ],
             "freeze_interest": self.freeze_interest,
             "freeze_penalty": self.freeze_penalty,
             "whole_loan": self.whole_loan,

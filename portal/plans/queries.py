@@ -1,0 +1,475 @@
+"""What pages read of negotiations and plans: rounds with their terms, the plan in force and its progress.
+
+Core statements; each loads for its owner, or for the desk by id, and answers with frozen dataclasses.
+Overdue and missed are computed here from dates and receipts, never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from portal.accounts.models import Loan
+from portal.accounts.queries import BorrowerBalance, balances_for, ordinary_instalments_for
+from portal.dates import WorkingDays
+from portal.hardship.queries import latest_report_for
+from portal.keys import Keys
+from portal.money import Money
+from portal.plans.agreement import WrittenItem, items_of
+from portal.plans.lifecycle import OFFERED, OPEN, PlanState
+from portal.plans.models import (
+    Agreement,
+    Negotiation,
+    Plan,
+    PlanInstalment,
+    PlanLoan,
+    PlanReceipt,
+    Proposal,
+)
+from portal.plans.policy import Ground, Means, Policy
+from portal.plans.terms import LoanBasis, Terms
+
+#: Components a proposal may ask to have waived, or a reviewer may give up.
+WAIVABLE = ("fee", "penalty_interest")
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """One round as both sides may see it."""
+
+    id: int
+    reference: str
+    negotiation_id: int
+    negotiation_reference: str
+    borrower_id: int
+    round: int
+    made_by: str
+    terms: Terms
+    terms_hash: str
+    state: str
+    version: int
+    comment: str
+    affordability: Mapping[str, Any]
+    created_at: datetime
+    lapses_at: datetime | None
+    receipt_signature: str
+
+    def is_offer(self, now: datetime) -> bool:
+        """Whether the borrower can accept it at `now`."""
+        return self.state in OFFERED and self.lapses_at is not None and self.lapses_at > now
+
+    def has_lapsed(self, now: datetime) -> bool:
+        """Whether its day passed, recorded or not."""
+        return self.state == "lapsed" or (
+            self.state in OFFERED and self.lapses_at is not None and self.lapses_at <= now
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationView:
+    """A case with its rounds, oldest first."""
+
+    id: int
+    reference: str
+    borrower_id: int
+    report_id: int | None
+    opened_at: datetime
+    answer_due_on: date
+    closed_at: datetime | None
+    rounds: tuple[ProposalView, ...]
+
+    @property
+    def current(self) -> ProposalView:
+        """The round that stands last."""
+        return self.rounds[-1]
+
+    @property
+    def asked(self) -> ProposalView | None:
+        """The borrower's latest round."""
+        return next((one for one in reversed(self.rounds) if one.made_by == "borrower"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalmentView:
+    """One instalment of a plan: number 0 is the upfront payment."""
+
+    number: int
+    due_on: date
+    amount: Money
+    paid: Money
+    #: the day the last of it was counted, where all of it is paid
+    paid_at: datetime | None
+
+    @property
+    def left(self) -> Money:
+        """What is still to pay of it."""
+        return self.amount - self.paid
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether nothing is left of it."""
+        return not self.left
+
+    def is_overdue(self, today: date, grace_days: int) -> bool:
+        """Whether it is unpaid after its day and the days of grace."""
+        return not self.is_paid and today > self.due_on + timedelta(days=grace_days)
+
+    def is_in_grace(self, today: date, grace_days: int) -> bool:
+        """Whether its day has passed and the days of grace have not."""
+        return not self.is_paid and self.due_on < today <= self.due_on + timedelta(days=grace_days)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan and how far it has come."""
+
+    plan_id: int
+    reference: str
+    borrower_id: int
+    proposal_id: int
+    state: str
+    currency: str
+    made_at: datetime
+    ended_at: datetime | None
+    terms: Terms
+    terms_hash: str
+    instalments: tuple[InstalmentView, ...]
+    loan_ids: tuple[int, ...]
+    loans: tuple[str, ...]
+
+    @property
+    def total(self) -> Money:
+        """What is to be paid in all."""
+        return Money.sum((part.amount for part in self.instalments), self.currency)
+
+    @property
+    def paid(self) -> Money:
+        """What was counted so far."""
+        return Money.sum((part.paid for part in self.instalments), self.currency)
+
+    @property
+    def left(self) -> Money:
+        """What is still to pay."""
+        return self.total - self.paid
+
+    @property
+    def next_instalment(self) -> InstalmentView | None:
+        """The first instalment that is not paid in full."""
+        return next((part for part in self.instalments if not part.is_paid), None)
+
+    def overdue(self, today: date, grace_days: int) -> tuple[InstalmentView, ...]:
+        """The instalments unpaid after their days of grace."""
+        return tuple(part for part in self.instalments if part.is_overdue(today, grace_days))
+
+    def is_at_risk(self, today: date, grace_days: int) -> bool:
+        """Whether two instalments in a row are overdue: the borrower is asked before anything is broken."""
+        return len(self.overdue(today, grace_days)) >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementView:
+    """One agreement in the words it was made in."""
+
+    reference: str
+    product_class: str
+    language: str
+    items: tuple[WrittenItem, ...]
+    content_hash: str
+    signature: str
+    made_at: datetime
+    plan_reference: str
+
+
+def ground_for(
+    connection: Connection,
+    keys: Keys,
+    borrower_id: int,
+    *,
+    policy: Policy,
+    working_days: WorkingDays,
+    today: date,
+    currency: str = "CNY",
+) -> Ground:
+    """What a proposal of this borrower is measured against today: loans that no plan covers yet, the
+    bank's rules, and the month stated in the report sent last."""
+    balance = balances_for(connection, borrower_id)
+    taken = loans_in_plans(connection, borrower_id)
+    report = latest_report_for(connection, keys, borrower_id)
+    means = None
+    if report is not None and report.budget is not None and report.budget.income.currency == currency:
+        ordinary = ordinary_instalments_for(connection, borrower_id, today=today, currency=currency)
+        means = Means(report.budget, ordinary)
+    loans = basis_of(balance, currency=currency, without=taken)
+    dates = [loan.as_of for loan in balance.loans if loan.currency == currency]
+    return Ground(
+        loans=loans,
+        as_of=min(dates, default=today),
+        today=today,
+        working_days=working_days,
+        policy=policy,
+        means=means,
+    )
+
+
+def basis_of(
+    balance: BorrowerBalance, *, currency: str, without: frozenset[int] = frozenset()
+) -> tuple[LoanBasis, ...]:
+    """The loans of one currency as a plan sees them, the most due first."""
+    return tuple(
+        LoanBasis(
+            loan_id=loan.loan_id,
+            loan_ref=loan.loan_ref,
+            product_class=loan.product_class,
+            due_now=loan.due_now,
+            left=loan.left,
+            waivable=tuple((name, loan.components[name].left) for name in WAIVABLE),
+        )
+        for loan in balance.loans
+        if loan.currency == currency and loan.loan_id not in without
+    )
+
+
+def loans_in_plans(connection: Connection, borrower_id: int) -> frozenset[int]:
+    """The borrower's loans that a plan in force covers."""
+    rows = connection.execute(
+        select(PlanLoan.loan_id)
+        .join(Plan, Plan.id == PlanLoan.plan_id)
+        .where(Plan.borrower_id == borrower_id, PlanLoan.ended_at.is_(None))
+    )
+    return frozenset(rows.scalars())
+
+
+def open_negotiation_for(connection: Connection, borrower_id: int) -> NegotiationView | None:
+    """The borrower's open case with its rounds, or nothing."""
+    return _negotiation(
+        connection,
+        _negotiations().where(Negotiation.borrower_id == borrower_id, Negotiation.closed_at.is_(None)),
+    )
+
+
+def latest_negotiation_for(connection: Connection, borrower_id: int) -> NegotiationView | None:
+    """The borrower's last case, open or closed, or nothing."""
+    return _negotiation(
+        connection,
+        _negotiations()
+        .where(Negotiation.borrower_id == borrower_id)
+        .order_by(Negotiation.id.desc())
+        .limit(1),
+    )
+
+
+def negotiation_view(connection: Connection, negotiation_id: int) -> NegotiationView | None:
+    """A case by id, for the desk."""
+    return _negotiation(connection, _negotiations().where(Negotiation.id == negotiation_id))
+
+
+def proposal_view(connection: Connection, proposal_id: int) -> ProposalView | None:
+    """One round by id, for the desk."""
+    row = connection.execute(_proposals().where(Proposal.id == proposal_id)).one_or_none()
+    return None if row is None else _proposal(row)
+
+
+def proposal_for(connection: Connection, borrower_id: int, reference: str) -> ProposalView | None:
+    """The borrower's own round of that reference, or nothing."""
+    row = connection.execute(
+        _proposals().where(Proposal.borrower_id == borrower_id, Proposal.reference == reference)
+    ).one_or_none()
+    return None if row is None else _proposal(row)
+
+
+def open_proposal_of(connection: Connection, negotiation_id: int) -> ProposalView | None:
+    """The round of a case that is open, or nothing."""
+    row = connection.execute(
+        _proposals().where(Proposal.negotiation_id == negotiation_id, Proposal.state.in_(OPEN))
+    ).one_or_none()
+    return None if row is None else _proposal(row)
+
+
+def _negotiations() -> Select[*tuple[Any, ...]]:
+    return select(
+        Negotiation.id,
+        Negotiation.reference,
+        Negotiation.borrower_id,
+        Negotiation.report_id,
+        Negotiation.created_at,
+        Negotiation.answer_due_on,
+        Negotiation.closed_at,
+    )
+
+
+def _negotiation(connection: Connection, statement: Select[*tuple[Any, ...]]) -> NegotiationView | None:
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    rounds = connection.execute(
+        _proposals().where(Proposal.negotiation_id == row.id).order_by(Proposal.round)
+    ).all()
+    return NegotiationView(
+        id=row.id,
+        reference=row.reference,
+        borrower_id=row.borrower_id,
+        report_id=row.report_id,
+        opened_at=row.created_at,
+        answer_due_on=row.answer_due_on,
+        closed_at=row.closed_at,
+        rounds=tuple(_proposal(one) for one in rounds),
+    )
+
+
+def _proposals() -> Select[*tuple[Any, ...]]:
+    return select(
+        Proposal.id,
+        Proposal.reference,
+        Proposal.negotiation_id,
+        Negotiation.reference.label("negotiation_reference"),
+        Proposal.borrower_id,
+        Proposal.round,
+        Proposal.made_by,
+        Proposal.terms_text,
+        Proposal.terms_hash,
+        Proposal.state,
+        Proposal.version,
+        Proposal.comment,
+        Proposal.affordability,
+        Proposal.created_at,
+        Proposal.lapses_at,
+        Proposal.receipt_signature,
+    ).join(Negotiation, Negotiation.id == Proposal.negotiation_id)
+
+
+def _proposal(row: Row[Any]) -> ProposalView:
+    facts = dict(row._mapping)
+    return ProposalView(terms=Terms.parse(facts.pop("terms_text")), **facts)
+
+
+def active_plan_for(connection: Connection, borrower_id: int) -> PlanView | None:
+    """The borrower's plan in force, the newest where several loans have their own; or nothing."""
+    return _plan(connection, _plans().where(Plan.borrower_id == borrower_id, Plan.state == PlanState.ACTIVE))
+
+
+def latest_plan_for(connection: Connection, borrower_id: int) -> PlanView | None:
+    """The borrower's newest plan in whatever state, or nothing."""
+    return _plan(connection, _plans().where(Plan.borrower_id == borrower_id))
+
+
+def plan_for(connection: Connection, borrower_id: int, reference: str) -> PlanView | None:
+    """The borrower's own plan of that reference, or nothing."""
+    return _plan(connection, _plans().where(Plan.borrower_id == borrower_id, Plan.reference == reference))
+
+
+def _plans() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Plan.id,
+            Plan.reference,
+            Plan.borrower_id,
+            Plan.proposal_id,
+            Plan.state,
+            Plan.currency,
+            Plan.created_at,
+            Plan.ended_at,
+            Plan.terms_hash,
+            Proposal.terms_text,
+        )
+        .join(Proposal, Proposal.id == Plan.proposal_id)
+        .order_by(Plan.id.desc())
+        .limit(1)
+    )
+
+
+def _plan(connection: Connection, statement: Select[*tuple[Any, ...]]) -> PlanView | None:
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    loans = connection.execute(
+        select(Loan.id, Loan.loan_ref)
+        .join(PlanLoan, PlanLoan.loan_id == Loan.id)
+        .where(PlanLoan.plan_id == row.id)
+        .order_by(Loan.id)
+    ).all()
+    return PlanView(
+        plan_id=row.id,
+        reference=row.reference,
+        borrower_id=row.borrower_id,
+        proposal_id=row.proposal_id,
+        state=row.state,
+        currency=row.currency,
+        made_at=row.created_at,
+        ended_at=row.ended_at,
+        terms=Terms.parse(row.terms_text),
+        terms_hash=row.terms_hash,
+        instalments=_instalments(connection, row.id, row.currency),
+        loan_ids=tuple(loan.id for loan in loans),
+        loans=tuple(loan.loan_ref for loan in loans),
+    )
+
+
+def _instalments(connection: Connection, plan_id: int, currency: str) -> tuple[InstalmentView, ...]:
+    paid = (
+        select(
+            PlanReceipt.number,
+            func.sum(PlanReceipt.amount_minor).label("paid_minor"),
+            func.max(PlanReceipt.created_at).label("paid_at"),
+        )
+        .where(PlanReceipt.plan_id == plan_id)
+        .group_by(PlanReceipt.number)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(
+            PlanInstalment.number,
+            PlanInstalment.due_on,
+            PlanInstalment.amount_minor,
+            func.coalesce(paid.c.paid_minor, 0).label("paid_minor"),
+            paid.c.paid_at,
+        )
+        .outerjoin(paid, paid.c.number == PlanInstalment.number)
+        .where(PlanInstalment.plan_id == plan_id)
+        .order_by(PlanInstalment.number)
+    )
+    return tuple(
+        InstalmentView(
+            number=row.number,
+            due_on=row.due_on,
+            amount=Money(row.amount_minor, currency),
+            paid=Money(int(row.paid_minor), currency),
+            paid_at=row.paid_at if int(row.paid_minor) == row.amount_minor else None,
+        )
+        for row in rows
+    )
+
+
+def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tuple[AgreementView, ...]:
+    """The agreements of one of the borrower's own plans."""
+    rows = connection.execute(
+        select(
+            Agreement.reference,
+            Agreement.product_class,
+            Agreement.language,
+            Agreement.content_text,
+            Agreement.content_hash,
+            Agreement.signature,
+            Agreement.created_at,
+            Plan.reference.label("plan_reference"),
+        )
+        .join(Plan, Plan.id == Agreement.plan_id)
+        .where(Agreement.plan_id == plan_id, Plan.borrower_id == borrower_id)
+        .order_by(Agreement.id)
+    )
+    return tuple(
+        AgreementView(
+            reference=row.reference,
+            product_class=row.product_class,
+            language=row.language,
+            items=items_of(row.content_text),
+            content_hash=row.content_hash,
+            signature=row.signature,
+            made_at=row.created_at,
+            plan_reference=row.plan_reference,
+        )
+        for row in rows
+    )

@@ -1,0 +1,114 @@
+"""Money that counts towards a plan: which instalments a payment meets, and when the plan is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.contacts.operations import lift_hold
+from portal.money import Money
+from portal.plans.lifecycle import PLAN, PlanAction, PlanState
+from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
+from portal.plans.rounds import PLAN_IN_FORCE
+
+
+def spread(minor: int, due: Sequence[tuple[int, int]], paid: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """(number, minor units) of each instalment that `minor` meets, in order; the rest meets none.
+
+    >>> list(spread(150, [(1, 100), (2, 100)], {1: 20}))
+    [(1, 80), (2, 70)]
+    """
+    for number, amount in due:
+        taken = min(minor, amount - paid.get(number, 0))
+        if taken > 0:
+            minor -= taken
+            yield number, taken
+
+
+def apply_receipt(session: Session, *, plan_id: int, payment_id: int, amount: Money, now: datetime) -> Money:
+    """Count a payment towards the plan's instalments in their order; returns what was counted.
+
+    The same payment again counts nothing more and gives the first answer. What exceeds the plan is not
+    counted. With the last instalment paid the plan is completed and its stop of collection ends.
+    """
+    plan = session.execute(
+        select(Plan.state, Plan.currency, Plan.reference).where(Plan.id == plan_id).with_for_update()
+    ).one()
+    counted = _counted(session, plan_id, payment_id)
+    if counted or plan.state != PlanState.ACTIVE:
+        return Money(counted, plan.currency)
+    amount = Money.zero(plan.currency) + amount
+    due = session.execute(
+        select(PlanInstalment.number, PlanInstalment.amount_minor)
+        .where(PlanInstalment.plan_id == plan_id)
+        .order_by(PlanInstalment.number)
+    ).all()
+    paid = _paid(session, plan_id)
+    for number, minor in spread(amount.minor, [(row.number, row.amount_minor) for row in due], paid):
+        session.add(
+            PlanReceipt(
+                created_at=now, plan_id=plan_id, number=number, payment_id=payment_id, amount_minor=minor
+            )
+        )
+        counted += minor
+    session.flush()
+    audit.record(
+        session,
+        actor=audit.SYSTEM,
+        event="plans.receipt_applied",
+        subject_kind="plan",
+        subject_ref=plan.reference,
+        now=now,
+        facts={"payment": payment_id, "counted_minor": counted},
+    )
+    if sum(paid.values()) + counted == sum(row.amount_minor for row in due):
+        complete(session, plan_id=plan_id, now=now)
+    return Money(counted, plan.currency)
+
+
+def _counted(session: Session, plan_id: int, payment_id: int) -> int:
+    found = session.execute(
+        select(func.sum(PlanReceipt.amount_minor)).where(
+            PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id
+        )
+    ).scalar()
+    return int(found or 0)
+
+
+def _paid(session: Session, plan_id: int) -> dict[int, int]:
+    rows = session.execute(
+        select(PlanReceipt.number, func.sum(PlanReceipt.amount_minor))
+        .where(PlanReceipt.plan_id == plan_id)
+        .group_by(PlanReceipt.number)
+    )
+    return {number: int(minor) for number, minor in rows}
+
+
+def complete(session: Session, *, plan_id: int, now: datetime) -> None:
+    """Every instalment is paid: the plan ends, its loans are free, the stop it placed is lifted."""
+    reference = session.execute(
+        update(Plan)
+        .where(Plan.id == plan_id, Plan.state == PlanState.ACTIVE)
+        .values(state=PLAN.after(PlanState.ACTIVE, PlanAction.COMPLETE), ended_at=now)
+        .returning(Plan.reference)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+    session.execute(
+        update(PlanLoan)
+        .where(PlanLoan.plan_id == plan_id)
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    lift_hold(session, source=f"plan:{plan_id}", reason=PLAN_IN_FORCE, now=now)
+    audit.record(
+        session,
+        actor=audit.SYSTEM,
+        event="plans.plan_completed",
+        subject_kind="plan",
+        subject_ref=reference,
+        now=now,
+    )
