@@ -1,0 +1,249 @@
+"""`make bench`: what pages cost, each as a ratio to a bare route of the same server in the same run.
+
+CPU per request of the server process, five pairs, median. A ratio of 0.25 means: the page costs four
+times the bare route. Absolute times of a shared machine mean little and are not printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import event, select
+
+from portal import settings as portal_settings
+from portal.access.models import PortalSession
+from portal.borrowers.models import Borrower
+from portal.db import Database
+from portal.demo import EXPORT, FIRST_BORROWER, MAPPING
+from portal.intake import operations as intake
+from portal.keys import Keys
+from portal.notices import operations as notices
+from portal.schema import metadata
+from tests import postgres
+from tests.conftest import MASTER, PEPPER, SEED, postgres_url
+from tests.journeys.conftest import free_ports
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+PAIRS = 5
+REQUESTS = 400
+TICKS = os.sysconf("SC_CLK_TCK")
+BANK_START = "2026-11-20T09:00:00+08:00"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page to measure: its goal, and what is sent for it."""
+
+    figure: str
+    name: str
+    path: str
+    goal: dict[str, str]
+    cookie: str = ""
+    method: str = "GET"
+    body: str = ""
+
+
+def environment(url: str, data: Path, port: int) -> dict[str, str]:
+    """A demonstration's settings over one database."""
+    return {
+        "PORTAL_ENVIRONMENT": "demonstration",
+        "PORTAL_DATABASE_URL": url,
+        "PORTAL_DATA_DIR": str(data),
+        "PORTAL_BASE_URL": f"http://127.0.0.1:{port}",
+        "PORTAL_BANK_FILE": str(ROOT / "portal/demo/harbour.toml"),
+        "PORTAL_PEPPER": base64.b64encode(PEPPER).decode(),
+        "PORTAL_MASTER_KEY": base64.b64encode(MASTER).decode(),
+        "PORTAL_SIGNING_SEED": base64.b64encode(SEED).decode(),
+        "PORTAL_STRIPE_API_KEY": "sk_test_sandbox",
+        "PORTAL_STRIPE_WEBHOOK_SECRETS": "whsec_bench",
+        "PORTAL_STRIPE_API_BASE": "http://127.0.0.1:9",
+        "PORTAL_DEMO_BANK_START": BANK_START,
+        "PORTAL_DEMO_REAL_START": datetime.now(UTC).isoformat(),  # noqa: TID251 - the clock of this run
+    }
+
+
+def prepare(database: Database, environ: dict[str, str]) -> tuple[str, str]:
+    """The Harbour export taken in, its notices sent, one borrower signed in: (session cookie, notice link)."""
+    metadata.create_all(database.writer)
+    settings = portal_settings.load(environ)
+    keys = Keys(pepper=PEPPER, master=MASTER)
+    now = datetime.fromisoformat(BANK_START).astimezone(UTC)
+    real_now = datetime.now(UTC)  # noqa: TID251
+    intake.apply_batch(database, directory=EXPORT, mapping=MAPPING, keys=keys, now=now, progress=None)
+    notices.send_all(database, settings=settings, keys=keys, now=now, real_now=real_now)
+    cookie = "bench-session"
+    with database.read() as connection:
+        borrower_id = connection.execute(
+            select(Borrower.id).where(Borrower.customer_ref == FIRST_BORROWER)
+        ).scalar_one()
+    database.write(
+        lambda session: session.add(
+            PortalSession(
+                id_digest=keys.digest("session", cookie),
+                borrower_id=borrower_id,
+                csrf_token="bench",
+                created_at=real_now,
+                seen_at=real_now,
+                expires_at=real_now + timedelta(hours=8),
+            )
+        )
+    )
+    return cookie, token_of(database, keys)
+
+
+def token_of(database: Database, keys: Keys) -> str:
+    """The link of a live notice, as its text message carries it."""
+    from portal.notices.models import Notice
+
+    with database.read() as connection:
+        sealed = connection.execute(
+            select(Notice.code_sealed).where(Notice.code_sealed.is_not(None), Notice.status == "live").limit(1)
+        ).scalar_one()
+    return notices.open_code(keys, sealed).token
+
+
+@contextlib.contextmanager
+def serving(environ: dict[str, str], port: int) -> Iterator[int]:
+    """One granian worker with one thread; yields the worker's process id."""
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "tests.bench.server:make",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--blocking-threads", "1", "--no-ws", "--http", "1",
+        "--log-level", "warning",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environ)
+    try:
+        wait_until(lambda: answers(port), seconds=60)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        yield int(children[-1])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def answers(port: int) -> bool:
+    """Whether the server is up."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/hello/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def cost(pid: int, port: int, page: Page, count: int) -> float:
+    """CPU seconds per request of `count` requests over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Accept-Encoding": "gzip", "Accept-Language": "zh-CN", "Cookie": f"portal_session={page.cookie}"}
+    if page.method == "POST":
+        headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://127.0.0.1:{port}"}
+    before = cpu_seconds(pid)
+    for _ in range(count):
+        connection.request(page.method, page.path, body=page.body or None, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200, (page.path, response.status)
+    connection.close()
+    return (cpu_seconds(pid) - before) / count
+
+
+def ratio(pid: int, port: int, page: Page) -> list[float]:
+    """The bare route's cost over the page's, for each pair."""
+    hello = Page("", "hello", "/hello/", {}, cookie=page.cookie)
+    cost(pid, port, page, 40)
+    cost(pid, port, hello, 200)
+    return [cost(pid, port, hello, REQUESTS * 4) / cost(pid, port, page, REQUESTS) for _ in range(PAIRS)]
+
+
+def statements(environ: dict[str, str], database: Database, pages: list[Page]) -> dict[str, int]:
+    """SQL statements per page, counted inside the process."""
+    from app import create_app
+
+    app = create_app(portal_settings.load(environ), db=database)
+    counted: dict[str, int] = {}
+    for page in pages:
+        found: list[str] = []
+        for engine in (database.reader, database.writer):
+            event.listen(engine, "before_cursor_execute", lambda *a, found=found: found.append(a[2]))
+        client = app.test_client()
+        client.set_cookie("portal_session", page.cookie)
+        headers = {"Origin": environ["PORTAL_BASE_URL"]}
+        client.open(page.path, method=page.method, data=page.body, content_type="application/x-www-form-urlencoded" if page.body else None, headers=headers)
+        counted[page.name] = len([text for text in found if not text.startswith(("BEGIN", "PRAGMA"))])
+    return counted
+
+
+def first_visit(environ: dict[str, str], database: Database, page: Page) -> int:
+    """Bytes of HTML, style sheet and headers of a first visit, as they travel."""
+    from app import create_app
+
+    client = create_app(portal_settings.load(environ), db=database).test_client()
+    client.set_cookie("portal_session", page.cookie)
+    total = 0
+    for path in (page.path, "/static/portal.css"):
+        answer = client.get(path, headers={"Accept-Encoding": "br, gzip", "Accept-Language": "zh-CN"})
+        total += len(answer.get_data()) + sum(len(name) + len(value) + 4 for name, value in answer.headers)
+    return total
+
+
+def measure(kind: str, url: str, data: Path) -> None:
+    """Every figure on one database."""
+    port, _ = free_ports()
+    environ = environment(url, data, port)
+    database = Database(url)
+    cookie, token = prepare(database, environ)
+    pages = [
+        Page("G1", "balance page, signed in", "/my/balance", {"sqlite": "0.27 (0.40)", "postgresql": "0.15 (0.22)"}, cookie=cookie),
+        Page("G4", "check page", "/check", {"sqlite": "0.40 (0.60)", "postgresql": "0.40 (0.60)"}),
+        Page("G4", "verdict by link, durable record", f"/n/{token}", {"sqlite": "0.40 (0.60)", "postgresql": "0.40 (0.60)"}),
+    ]
+    with serving(environ, port) as pid:
+        for page in pages:
+            found = ratio(pid, port, page)
+            print(
+                f"{page.figure}  {page.name:34} {kind:11} {statistics.median(found):.2f} of hello"
+                f"  ({min(found):.2f} to {max(found):.2f})  goal {page.goal[kind]}",
+                flush=True,
+            )
+    for name, count in statements(environ, database, pages).items():
+        print(f"G5  {name:34} {kind:11} {count} statements  goal 3 (2)")
+    if kind == "sqlite":
+        for page, goal in ((pages[0], "14,600 (10,240)"), (pages[1], "10,240 (6,144)"), (pages[2], "10,240 (6,144)")):
+            print(f"G10 {page.name:34} {first_visit(environ, database, page):,} bytes first visit  goal {goal}")
+    database.dispose()
+
+
+def main() -> None:
+    """Both databases, one after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        measure("sqlite", f"sqlite:///{folder}/bench.sqlite", Path(folder))
+        with postgres.server() as socket_folder:
+            admin = Database(postgres_url(socket_folder, "postgres"))
+            with admin.reader.connect() as connection:
+                connection.exec_driver_sql("CREATE DATABASE bench")
+            admin.dispose()
+            measure("postgresql", postgres_url(socket_folder, "bench"), Path(folder))
+
+
+if __name__ == "__main__":
+    main()
