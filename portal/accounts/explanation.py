@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from portal.accounts.balance import Instalment, LoanTerms, instalments
 from portal.money import Money
 
 CHARGES = ("interest", "penalty_interest", "fee", "cost")
@@ -41,9 +42,7 @@ class SinceNotice:
     now: Money
 
 
-def since_notice(
-    lines: Iterable[PostedLine], *, then: Money, fallen_due: Money, now: Money
-) -> SinceNotice:
+def since_notice(lines: Iterable[PostedLine], *, then: Money, fallen_due: Money, now: Money) -> SinceNotice:
     """The itemisation from `then` to `now`; `lines` are those posted after the notice's day.
 
     A reversed payment lowers what was paid; a reversed charge lowers that charge.
@@ -67,3 +66,57 @@ def since_notice(
                 counts[name] += bool(line.amounts[name])
     explained = Money.sum((then, *charged.values(), fallen_due), currency) - paid - forgiven
     return SinceNotice(then, charged, counts, fallen_due, paid, forgiven, now - explained, now)
+
+
+def fallen_due(terms: LoanTerms, *, after: date, until: date, currency: str) -> Money:
+    """The principal of the instalments due after one day, up to and including another."""
+    parts = instalments_between(terms, after=after, until=until)
+    return Money.sum((Money(part.principal_minor, currency) for part in parts), currency)
+
+
+def instalments_between(terms: LoanTerms, *, after: date, until: date) -> Iterator[Instalment]:
+    """The contract's instalments due after one day, up to and including another."""
+    for part in instalments(terms):
+        if part.due_on > until:
+            return
+        if part.due_on > after:
+            yield part
+
+
+P = TypeVar("P", bound=PostedLine)
+
+
+def running(lines: Iterable[P], component: str, currency: str) -> Iterator[tuple[P, Money, Money]]:
+    """Each line with its amount of one component and the sum of that component so far."""
+    so_far = Money.zero(currency)
+    for line in lines:
+        so_far += line.amounts[component]
+        yield line, line.amounts[component], so_far
+
+
+@dataclass(frozen=True, slots=True)
+class DuePrincipal:
+    """Why that much principal is due: the instalments so far, less what was paid on principal."""
+
+    count: int
+    of: int
+    fallen_due: Money
+    settled: Money
+    due: Money
+    next_one: Instalment | None
+
+    @property
+    def next_amount(self) -> Money:
+        """The principal of the next instalment; nothing when there is none."""
+        return Money(self.next_one.principal_minor if self.next_one else 0, self.due.currency)
+
+
+def due_principal(terms: LoanTerms, *, settled: Money, due: Money, as_of: date) -> DuePrincipal:
+    """The instalments that had fallen due by `as_of` beside the principal `settled` so far.
+
+    `due` is the stored figure; it is the difference, or nothing when more was paid than fell due.
+    """
+    past = [part for part in instalments(terms) if part.due_on <= as_of]
+    total = Money(sum(part.principal_minor for part in past), settled.currency)
+    later = next((part for part in instalments(terms) if part.due_on > as_of), None)
+    return DuePrincipal(len(past), terms.term_count, total, settled, due, later)

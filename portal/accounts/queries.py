@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
 
+from portal.accounts.balance import LoanTerms
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.money import Money
 
@@ -70,6 +72,23 @@ class LoanView:
         """Whether the last instalment was due on or before the business date."""
         return self.matures_on <= self.as_of
 
+    @property
+    def shown(self) -> tuple[tuple[str, ComponentFigures], ...]:
+        """The components that were ever charged, in reading order."""
+        return tuple((name, part) for name, part in self.components.items() if part.owed)
+
+    @property
+    def terms(self) -> LoanTerms:
+        """What of the contract decides when principal falls due."""
+        return LoanTerms(
+            principal_minor=self.principal.minor,
+            annual_rate=self.annual_rate,
+            method=self.method,
+            pay_day=self.pay_day,
+            term_count=self.term_count,
+            matures_on=self.matures_on,
+        )
+
     def due_of(self, component: str) -> Money:
         """What of `component` is due now: charges in full, of the principal what has fallen due."""
         return self.principal_due if component == "principal" else self.components[component].left
@@ -90,6 +109,21 @@ class CurrencyTotals:
     not_yet_due: Money
 
     @property
+    def shown(self) -> tuple[tuple[str, ComponentFigures], ...]:
+        """The components that were ever charged, in reading order."""
+        return tuple((name, part) for name, part in self.components.items() if part.owed)
+
+    @property
+    def product_classes(self) -> tuple[str, ...]:
+        """The product classes among the loans, each once."""
+        return tuple(dict.fromkeys(loan.product_class for loan in self.loans))
+
+    @property
+    def all_matured(self) -> bool:
+        """Whether every loan has passed its last instalment's day."""
+        return all(loan.has_matured for loan in self.loans)
+
+    @property
     def as_of(self) -> date:
         """The oldest business date among the loans: the sum is no fresher than that."""
         return min(loan.as_of for loan in self.loans)
@@ -105,6 +139,11 @@ class BorrowerBalance:
     def loan(self, loan_ref: str) -> LoanView | None:
         """The borrower's loan of that reference, or nothing: somebody else's is nothing too."""
         return next((loan for loan in self.loans if loan.loan_ref == loan_ref), None)
+
+    @property
+    def anything_due(self) -> bool:
+        """Whether anything is due now on any loan."""
+        return any(loan.due_now for loan in self.loans)
 
     def total(self, currency: str) -> CurrencyTotals | None:
         """The total in `currency`, or nothing where no loan has it."""
@@ -154,18 +193,22 @@ def _loan_view(row: Row[tuple[object, ...]]) -> LoanView:
     for name in READING_ORDER:
         owed, paid, forgiven = money(f"{name}_owed"), money(f"{name}_paid"), money(f"{name}_forgiven")
         components[name] = ComponentFigures(owed, paid, forgiven, owed - paid - forgiven)
-    sums = _sums(components.values(), currency)
+    sums = _sum_of(components.values(), currency)
     due_now = money("due_now")
+    plain: dict[str, Any] = {name: fact[name] for name in _PLAIN}
     return LoanView(
         loan_id=fact["id"],
         principal=money("principal"),
         components=components,
-        **sums,
+        owed=sums.owed,
+        paid=sums.paid,
+        forgiven=sums.forgiven,
+        left=sums.left,
         due_now=due_now,
-        not_yet_due=sums["left"] - due_now,
+        not_yet_due=sums.left - due_now,
         principal_due=money("principal_due"),
-        overpaid=-money("suspense"),
-        **{name: fact[name] for name in _PLAIN},
+        overpaid=money("suspense"),
+        **plain,
     )
 
 
@@ -189,29 +232,29 @@ _PLAIN = (
 )
 
 
-def _sums(parts: Iterable[ComponentFigures], currency: str) -> dict[str, Money]:
-    listed = list(parts)
-    return {
-        name: Money.sum((getattr(part, name) for part in listed), currency)
-        for name in ("owed", "paid", "forgiven", "left")
-    }
+def _sum_of(parts: Iterable[ComponentFigures], currency: str) -> ComponentFigures:
+    owed = paid = forgiven = left = Money.zero(currency)
+    for part in parts:
+        owed, paid = owed + part.owed, paid + part.paid
+        forgiven, left = forgiven + part.forgiven, left + part.left
+    return ComponentFigures(owed, paid, forgiven, left)
 
 
 def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:
     ours = tuple(loan for loan in loans if loan.currency == currency)
-    components = {
-        name: ComponentFigures(**_sums((loan.components[name] for loan in ours), currency))
-        for name in READING_ORDER
-    }
+    components = {name: _sum_of((loan.components[name] for loan in ours), currency) for name in READING_ORDER}
     due_now = Money.sum((loan.due_now for loan in ours), currency)
-    sums = _sums(components.values(), currency)
+    sums = _sum_of(components.values(), currency)
     return CurrencyTotals(
         currency=currency,
         loans=ours,
         components=components,
-        **sums,
+        owed=sums.owed,
+        paid=sums.paid,
+        forgiven=sums.forgiven,
+        left=sums.left,
         due_now=due_now,
-        not_yet_due=sums["left"] - due_now,
+        not_yet_due=sums.left - due_now,
     )
 
 
@@ -260,51 +303,36 @@ def lines_for(
     if limit is not None:
         statement = statement.limit(limit).offset(offset)
     rows = connection.execute(statement, {"borrower_id": borrower_id})
-    return tuple(line_view(row._mapping) for row in rows)
+    return tuple(line_view(dict(row._mapping)) for row in rows)
 
 
 def lines_since_for(
     connection: Connection, borrower_id: int, *, loan_ids: Iterable[int], after: date
 ) -> tuple[LineView, ...]:
     """The lines of the named loans, so far as they are the borrower's, posted later than `after`."""
-    statement = (
-        _LINES.where(_LINE.c.loan_id.in_(list(loan_ids)), _LINE.c.posted_on > after)
-        .order_by(_LINE.c.posted_on, _LINE.c.loan_id, _LINE.c.id)
+    statement = _LINES.where(_LINE.c.loan_id.in_(list(loan_ids)), _LINE.c.posted_on > after).order_by(
+        _LINE.c.posted_on, _LINE.c.loan_id, _LINE.c.id
     )
     rows = connection.execute(statement, {"borrower_id": borrower_id})
-    return tuple(line_view(row._mapping) for row in rows)
+    return tuple(line_view(dict(row._mapping)) for row in rows)
 
 
-def line_view(fact: Mapping[str, object]) -> LineView:
+def line_view(fact: Mapping[str, Any]) -> LineView:
     """A ledger line as pages print it, from a row with the ledger's columns and its loan's currency."""
-    currency = str(fact["currency"])
-    amounts = {
-        name: Money(minor, currency)
-        for name in (*READING_ORDER, "suspense")
-        if isinstance(minor := fact[f"{name}_minor"], int)
-    }
+    currency: str = fact["currency"]
+    amounts = {name: Money(fact[f"{name}_minor"], currency) for name in (*READING_ORDER, "suspense")}
     return LineView(
-        line_id=_whole(fact["id"]),
-        loan_id=_whole(fact["loan_id"]),
-        line_ref=str(fact["line_ref"]),
-        source=str(fact["source"]),
-        posted_on=_day(fact["posted_on"]),
-        kind=str(fact["kind"]),
+        line_id=fact["id"],
+        loan_id=fact["loan_id"],
+        line_ref=fact["line_ref"],
+        source=fact["source"],
+        posted_on=fact["posted_on"],
+        kind=fact["kind"],
         amounts=amounts,
         total=Money.sum(amounts.values(), currency),
-        memo=str(fact["memo"]),
-        reverses_ref=None if fact["reverses_ref"] is None else str(fact["reverses_ref"]),
+        memo=fact["memo"],
+        reverses_ref=fact["reverses_ref"],
     )
-
-
-def _whole(value: object) -> int:
-    assert isinstance(value, int)
-    return value
-
-
-def _day(value: object) -> date:
-    assert isinstance(value, date)
-    return value
 
 
 def ordinary_instalments_for(

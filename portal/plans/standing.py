@@ -5,7 +5,7 @@ One statement for the balance page: each part is a SELECT of the same columns, j
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -29,8 +29,9 @@ from sqlalchemy import (
 )
 
 from portal.access.models import Challenge
+from portal.accounts.explanation import SinceNotice, fallen_due, since_notice
 from portal.accounts.models import LedgerLine, Loan
-from portal.accounts.queries import READING_ORDER, LineView, line_view
+from portal.accounts.queries import READING_ORDER, BorrowerBalance, LineView, line_view
 from portal.contacts.models import Hold
 from portal.db import UtcDateTime
 from portal.money import Money
@@ -98,9 +99,9 @@ def standing_for(
     else the latest; withdrawn ones only when named.
     """
     given = {"borrower_id": borrower_id, "now": now, "notice_ref": notice_ref}
-    parts: dict[str, list[Mapping[str, Any]]] = {}
+    parts: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(_STANDING, given):
-        parts.setdefault(row.part, []).append(row._mapping)
+        parts.setdefault(row.part, []).append(row._asdict())
     notices = tuple(_notice(fact) for fact in parts.get("notice", ()))
     proposal = parts.get("proposal")
     plan = parts.get("plan")
@@ -113,6 +114,57 @@ def standing_for(
         holds={fact["code"]: fact["state"] for fact in parts.get("hold", ())},
         proposal=_proposal(proposal[0]) if proposal else None,
         plan_ref=plan[0]["ref"] if plan else None,
+    )
+
+
+def since_of(standing: Standing, balance: BorrowerBalance) -> SinceNotice | None:
+    """From the figure of the notice at hand to what is due now on the same loans; both must be there."""
+    notice = standing.at_hand
+    if notice is None:
+        return None
+    currency = notice.stated.currency
+    named = [loan for loan in balance.loans if loan.loan_id in standing.named_loan_ids]
+    if not named or any(loan.currency != currency for loan in named):
+        return None
+    fallen = (
+        fallen_due(loan.terms, after=notice.stated_on, until=loan.as_of, currency=currency) for loan in named
+    )
+    return since_notice(
+        standing.lines,
+        then=notice.stated,
+        fallen_due=Money.sum(fallen, currency),
+        now=Money.sum((loan.due_now for loan in named), currency),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """Reminder, visit, legal: `here` is the furthest step the bank has taken, "" for none yet."""
+
+    here: str
+    reminded_since: date | None
+    channels: tuple[str, ...]
+    next_visit: VisitStanding | None
+    paused_visit: VisitStanding | None
+    legal_since: date | None
+
+
+def ladder_of(standing: Standing, *, now: datetime, local: Callable[[datetime], datetime]) -> Ladder:
+    """Where the bank's contacts have got to; withdrawn notices do not count. `local` reads an instant
+    on the bank's wall clock."""
+    live = [notice for notice in standing.notices if notice.status != "withdrawn"]
+    reminders = [notice for notice in live if notice.purpose in ("reminder", "notification")]
+    legal = [notice for notice in live if notice.purpose == "legal"]
+    coming = [visit for visit in standing.visits if visit.ends_at > now]
+    visited = any(notice.purpose == "visit" for notice in live) or bool(coming)
+    here = "legal" if legal else "visit" if visited else "reminder" if reminders else ""
+    return Ladder(
+        here=here,
+        reminded_since=local(reminders[0].issued_at).date() if reminders else None,
+        channels=tuple(dict.fromkeys(notice.channel for notice in reminders)),
+        next_visit=next((visit for visit in coming if visit.state == "planned"), None),
+        paused_visit=next((visit for visit in coming if visit.state == "paused"), None),
+        legal_since=local(legal[0].issued_at).date() if legal else None,
     )
 
 
@@ -270,7 +322,9 @@ def _statement() -> Any:
             negotiation.c.closed_at.is_(None),
             proposal.c.state.in_(("submitted", "second_approval", "more_asked", "approved", "countered")),
         ),
-        _part("plan", plan, ref=plan.c.reference).where(plan.c.borrower_id == _BORROWER, plan.c.state == "active"),
+        _part("plan", plan, ref=plan.c.reference).where(
+            plan.c.borrower_id == _BORROWER, plan.c.state == "active"
+        ),
     ]
     return union_all(*parts)
 

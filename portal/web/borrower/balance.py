@@ -1,7 +1,207 @@
-"""The balance pages of the borrower door."""
+"""The balance pages: what is owed, paid, left and due; every figure opens into the lines behind it."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+
+from portal import jurisdictions
+from portal.accounts import explanation, queries
+from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTotals, LineView, LoanView
+from portal.money import Money
+from portal.plans import standing as standings
+from portal.web.context import portal
+from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("balance", __name__)
+
+#: Ledger lines a page.
+PAGE = 50
+#: What can be explained beside the components.
+FIGURES = (*READING_ORDER, "due")
+
+
+@blueprint.get("/")
+@borrower_only
+def home(borrower: SignedInBorrower) -> Any:
+    """The borrower's first page is the balance."""
+    return redirect(url_for("borrower.balance.page"))
+
+
+@blueprint.get("/balance")
+@borrower_only
+def page(borrower: SignedInBorrower) -> str:
+    """What is due now, what is left, what changed since the notice, and what one can do."""
+    p = portal()
+    now = p.clock.now()
+    with p.db.read() as connection:
+        balance = queries.balances_for(connection, borrower.borrower_id)
+        standing = standings.standing_for(connection, borrower.borrower_id, now=now)
+    return render_template(
+        "borrower/balance/page.html",
+        balance=balance,
+        standing=standing,
+        ladder=standings.ladder_of(standing, now=now, local=p.clock.local),
+        orders=allocation_orders(balance.loans),
+        address_of=address_of,
+        **since_facts(standing, balance),
+    )
+
+
+@blueprint.get("/since/<notice_ref>")
+@borrower_only
+def since(borrower: SignedInBorrower, notice_ref: str) -> str:
+    """From the figure of one notice to now, with every line posted in between."""
+    p = portal()
+    with p.db.read() as connection:
+        balance = queries.balances_for(connection, borrower.borrower_id)
+        standing = standings.standing_for(
+            connection, borrower.borrower_id, now=p.clock.now(), notice_ref=notice_ref
+        )
+    at = standing.at_hand
+    facts = since_facts(standing, balance)
+    if at is None or at.notice_ref != notice_ref or facts["since"] is None:
+        abort(404)
+    named = [loan for loan in balance.loans if loan.loan_id in standing.named_loan_ids]
+    return render_template(
+        "borrower/balance/since.html",
+        standing=standing,
+        at=at,
+        named=named,
+        refs={loan.loan_id: loan.loan_ref for loan in named},
+        instalments=instalments_since(named, at),
+        **facts,
+    )
+
+
+@blueprint.get("/loans/<loan_ref>")
+@borrower_only
+def loan(borrower: SignedInBorrower, loan_ref: str) -> str:
+    """One loan account: its figures, its terms, and the way to its ledger."""
+    p = portal()
+    with p.db.read() as connection:
+        view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
+    return render_template(
+        "borrower/balance/loan.html",
+        view=view,
+        principal=principal_of(view),
+        orders=allocation_orders([view]),
+        link=links_of(view),
+    )
+
+
+@blueprint.get("/loans/<loan_ref>/lines")
+@borrower_only
+def lines(borrower: SignedInBorrower, loan_ref: str) -> str:
+    """Every posted line of one loan, the newest first, a page at a time."""
+    number = max(1, request.args.get("page", 1, type=int) or 1)
+    with portal().db.read() as connection:
+        view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
+        found = queries.lines_for(
+            connection,
+            borrower.borrower_id,
+            loan_ref,
+            newest_first=True,
+            limit=PAGE,
+            offset=(number - 1) * PAGE,
+        )
+    if not found and number > 1:
+        abort(404)
+    pages = max(1, -(-view.line_count // PAGE))
+    return render_template("borrower/balance/lines.html", view=view, lines=found, number=number, pages=pages)
+
+
+@blueprint.get("/loans/<loan_ref>/<figure>")
+@borrower_only
+def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
+    """How one figure of one loan comes about: the rule in words, the lines, the sum that equals it."""
+    if figure not in FIGURES:
+        abort(404)
+    component = None if figure == "due" else figure
+    with portal().db.read() as connection:
+        view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
+        found = (
+            queries.lines_for(connection, borrower.borrower_id, loan_ref, component=component)
+            if component
+            else ()
+        )
+    return render_template(
+        f"borrower/balance/{'explain' if component else 'due'}.html",
+        view=view,
+        name=figure,
+        entries=running(found, figure, view.currency),
+        principal=principal_of(view),
+        orders=allocation_orders([view]),
+    )
+
+
+@blueprint.get("/totals/<currency>/<figure>")
+@borrower_only
+def total(borrower: SignedInBorrower, currency: str, figure: str) -> str:
+    """How a figure over several loans is their sum, each leading to its own lines."""
+    if figure not in FIGURES:
+        abort(404)
+    with portal().db.read() as connection:
+        found = queries.balances_for(connection, borrower.borrower_id).total(currency)
+    if found is None:
+        abort(404)
+    return render_template("borrower/balance/total.html", total=found, name=figure)
+
+
+def own_loan(balance: BorrowerBalance, loan_ref: str) -> LoanView:
+    """The borrower's own loan, or 404: for somebody else's as for one that does not exist."""
+    return balance.loan(loan_ref) or abort(404)
+
+
+def since_facts(standing: standings.Standing, balance: BorrowerBalance) -> dict[str, Any]:
+    """What the since-the-notice table prints beside the notice itself."""
+    named = [loan for loan in balance.loans if loan.loan_id in standing.named_loan_ids]
+    return {
+        "since": standings.since_of(standing, balance),
+        "since_as_of": min((loan.as_of for loan in named), default=None),
+        "since_classes": tuple(dict.fromkeys(loan.product_class for loan in named)),
+    }
+
+
+def allocation_orders(loans: Iterable[LoanView]) -> list[tuple[LoanView, tuple[str, ...]]]:
+    """Beside each loan the order in which a payment meets its components today."""
+    pack = jurisdictions.pack(portal().settings.bank.jurisdiction)
+    return [(loan, pack.allocation_order(loan.product_class, loan.days_overdue).components) for loan in loans]
+
+
+def address_of(total: CurrencyTotals) -> Callable[[str], str]:
+    """Where a component of the total is explained: at the loan itself when there is only one."""
+    if len(total.loans) == 1:
+        return links_of(total.loans[0])
+    return lambda name: url_for("borrower.balance.total", currency=total.currency, figure=name)
+
+
+def links_of(view: LoanView) -> Callable[[str], str]:
+    """Where a component of the loan is explained."""
+    return lambda name: url_for("borrower.balance.explain", loan_ref=view.loan_ref, figure=name)
+
+
+def principal_of(view: LoanView) -> explanation.DuePrincipal:
+    """The instalments behind the principal that is due."""
+    part = view.components["principal"]
+    return explanation.due_principal(
+        view.terms, settled=part.paid + part.forgiven, due=view.principal_due, as_of=view.as_of
+    )
+
+
+def instalments_since(
+    named: Iterable[LoanView], at: standings.NoticeStanding
+) -> list[tuple[LoanView, Mapping[str, Any]]]:
+    """The instalments that fell due after the notice's day, loan by loan."""
+    return [
+        (view, {"due_on": part.due_on, "amount": Money(part.principal_minor, view.currency)})
+        for view in named
+        for part in explanation.instalments_between(view.terms, after=at.stated_on, until=view.as_of)
+    ]
+
+
+def running(found: Iterable[LineView], figure: str, currency: str) -> list[tuple[LineView, Money, Money]]:
+    """Each line with its amount of the component and the sum so far."""
+    return list(explanation.running(found, figure, currency))
