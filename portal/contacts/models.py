@@ -37,5 +37,13 @@ class Hold(Row):
     ends_at: Mapped[datetime | None]
     lifted_at: Mapped[datetime | None]
     __table_args__ = (
-        Index("uq_hold_in_force", "borrower_id", "reason", "source", unique=True, sqlite_where=text("lifted_at IS NULL"), postgresql_where=text("lifted_at IS NULL")),
+        Index(
+            "uq_hold_in_force",
+            "borrower_id",
+            "reason",
+            "source",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
     )

@@ -15,6 +15,8 @@ from portal.visits.models import Visit
 
 #: `off_reason` of what the bank itself called off or paused.
 BY_BANK = "bank"
+#: A hold of this reason rests messages to a number; it says nothing about a visit.
+WRONG_NUMBER = "wrong_number"
 
 
 def pause_visits(session: Session, *, borrower_id: int, reason: str, actor: Actor, now: datetime) -> int:
@@ -28,7 +30,8 @@ def resume_visits(session: Session, *, borrower_id: int, reason: str, actor: Act
     Nothing is resumed while another hold is in force, nor what the bank itself paused. A visit whose
     hour passed while it was paused cannot be made any more: it is cancelled.
     """
-    if any(hold.reason != reason for hold in holds_in_force(session, borrower_id, now=now)):
+    holds = holds_in_force(session, borrower_id, now=now)
+    if any(hold.reason not in (reason, WRONG_NUMBER) for hold in holds):
         return 0
     paused = (Visit.state == State.PAUSED) & (Visit.off_reason != BY_BANK)
     _move(
