@@ -6,8 +6,8 @@ from flask import Flask
 
 from portal import cli
 from portal import settings as portal_settings
-from portal.db import Database
 from portal.dates import Clock
+from portal.db import Database
 from portal.gateways import sms, storage, stripe
 from portal.keys import Keys
 from portal.settings import Settings

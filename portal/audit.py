@@ -109,14 +109,13 @@ def seal(session: Session, *, keys: Keys, limit: int = 1000) -> int:
 
 def verify(session: Session, *, keys: Keys) -> int | None:
     """None when the chain is whole, else the number of the first seal that does not fit."""
-    previous, expected = "", 0
+    previous = ""
     rows = session.execute(
         select(AuditSeal, AuditEntry)
         .outerjoin(AuditEntry, AuditEntry.id == AuditSeal.entry_id)
         .order_by(AuditSeal.number)
     )
-    for seal_row, entry in rows:
-        expected += 1
+    for expected, (seal_row, entry) in enumerate(rows, start=1):
         if entry is None or seal_row.number != expected:
             return expected
         previous = chain_hash(keys, previous, entry)

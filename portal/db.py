@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import (
     DDL,
@@ -31,8 +32,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
-
-from decimal import Decimal
 
 T = TypeVar("T")
 
@@ -89,7 +88,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, int: BigInteger, Decimal: ExactDecimal}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        int: BigInteger,
+        Decimal: ExactDecimal,
+    }
 
 
 class Row(Base):
@@ -103,9 +106,7 @@ class Row(Base):
 def append_only(table: Table) -> None:
     """Let `table` take new rows only: the database itself refuses UPDATE and DELETE."""
     for statement in append_only_sql(table.name):
-        event.listen(
-            table, "after_create", DDL(statement["sql"]).execute_if(dialect=statement["dialect"])
-        )
+        event.listen(table, "after_create", DDL(statement["sql"]).execute_if(dialect=statement["dialect"]))
 
 
 def append_only_sql(name: str) -> list[dict[str, str]]:

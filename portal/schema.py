@@ -9,6 +9,7 @@ from portal.borrowers import models as borrowers
 from portal.contacts import models as contacts
 from portal.db import Base
 from portal.documents import models as documents
+from portal.gateways import sms
 from portal.hardship import models as hardship
 from portal.intake import models as intake
 from portal.messages import models as messages
@@ -34,6 +35,7 @@ MODULES = (
     payments,
     plans,
     reviews,
+    sms,
     visits,
 )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 #: Where the portal runs. Only ``demonstration`` and ``test`` may load demonstration parts.
 ENVIRONMENTS = ("production", "demonstration", "test")
@@ -123,7 +123,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if environ is not None:
         env = _MappedEnv(environ)
     values = {
-        "environment": env.str("ENVIRONMENT", validate=_one_of(ENVIRONMENTS)),
+        "environment": env.str("ENVIRONMENT", validate=validate.OneOf(ENVIRONMENTS)),
         "database_url": env.str("DATABASE_URL"),
         "data_dir": env.path("DATA_DIR"),
         "base_url": env.str("BASE_URL"),
@@ -139,7 +139,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "proxies": env.int("PROXIES", 0),
         "demo_bank_start": env.datetime("DEMO_BANK_START", None),
         "demo_real_start": env.datetime("DEMO_REAL_START", None),
-        "sms_gateway": env.str("SMS_GATEWAY", "demo", validate=_one_of(("demo", "http"))),
+        "sms_gateway": env.str("SMS_GATEWAY", "demo", validate=validate.OneOf(("demo", "http"))),
         "sms_url": env.str("SMS_URL", None),
         "sms_secret": env.str("SMS_SECRET", None),
         "log_json": env.bool("LOG_JSON", True),
@@ -197,14 +197,6 @@ def _key(name: str, text: str) -> bytes:
     if len(key) != 32 or len(set(key)) < 8:
         raise BadSettings(f"{name} is not 32 random bytes in base64")
     return key
-
-
-def _one_of(allowed: tuple[str, ...]) -> Any:
-    def check(value: str) -> None:
-        if value not in allowed:
-            raise EnvError(f"must be one of {', '.join(allowed)}")
-
-    return check
 
 
 def _names_only(error: EnvError) -> str:

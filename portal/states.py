@@ -28,6 +28,8 @@ class Lifecycle(Generic[S, A]):
     name: str
     initial: S
     table: Mapping[tuple[S, A], S]
+    #: states in which a row may also be born (an offer begins as an offer)
+    also_begins: tuple[S, ...] = ()
 
     def after(self, state: S, action: A) -> S:
         """The state that `action` leads to; NotAllowed when the table has no such move."""

@@ -17,7 +17,9 @@ CREATED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 BUSINESS_DATE = date(2026, 11, 20)
 
 
-def borrower(session: Session, keys: Keys, *, customer_ref: str, name: str, phone: str, language: str = "zh") -> int:
+def borrower(
+    session: Session, keys: Keys, *, customer_ref: str, name: str, phone: str, language: str = "zh"
+) -> int:
     """A borrower row; the ID number's tail is the customer number's last four digits."""
     row = Borrower(
         created_at=CREATED,
@@ -35,7 +37,14 @@ def borrower(session: Session, keys: Keys, *, customer_ref: str, name: str, phon
     return row.id
 
 
-def loan(session: Session, *, borrower_id: int, loan_ref: str, product_class: str = "loan", principal_minor: int = 1_200_000) -> int:
+def loan(
+    session: Session,
+    *,
+    borrower_id: int,
+    loan_ref: str,
+    product_class: str = "loan",
+    principal_minor: int = 1_200_000,
+) -> int:
     """A loan of 12 equal principal instalments, opened a year and a half ago, 24 % overdue of it all;
     interest 100.00, penalty interest 20.00 and (cards) a fee of 50.00 are posted and unpaid."""
     row = Loan(
@@ -64,10 +73,22 @@ def loan(session: Session, *, borrower_id: int, loan_ref: str, product_class: st
     lines = [
         ("disbursement", date(2025, 5, 10), {"principal_minor": principal_minor}),
         ("interest", date(2026, 10, 15), {"interest_minor": 10_000}),
-        ("fee", date(2026, 10, 15), {"fee_minor": 5_000}) if is_card else ("penalty_interest", date(2026, 10, 15), {"penalty_interest_minor": 2_000}),
+        ("fee", date(2026, 10, 15), {"fee_minor": 5_000})
+        if is_card
+        else ("penalty_interest", date(2026, 10, 15), {"penalty_interest_minor": 2_000}),
     ]
     for index, (kind, day, parts) in enumerate(lines):
-        session.add(LedgerLine(created_at=CREATED, loan_id=row.id, line_ref=f"{loan_ref}-{index}", source="core", posted_on=day, kind=kind, **parts))
+        session.add(
+            LedgerLine(
+                created_at=CREATED,
+                loan_id=row.id,
+                line_ref=f"{loan_ref}-{index}",
+                source="core",
+                posted_on=day,
+                kind=kind,
+                **parts,
+            )
+        )
     charges = 15_000 if is_card else 12_000
     session.add(
         LoanBalance(
@@ -90,7 +111,9 @@ def loan(session: Session, *, borrower_id: int, loan_ref: str, product_class: st
 
 def lin(session: Session, keys: Keys, *, language: str = "zh") -> int:
     """Lin: an overdue loan L-LIN-1 (12,120.00 due now) and an overdue card C-LIN-1 (6,150.00 due now)."""
-    borrower_id = borrower(session, keys, customer_ref="C900001", name="林晓", phone="13900000034", language=language)
+    borrower_id = borrower(
+        session, keys, customer_ref="C900001", name="林晓", phone="13900000034", language=language
+    )
     loan(session, borrower_id=borrower_id, loan_ref="L-LIN-1")
     loan(session, borrower_id=borrower_id, loan_ref="C-LIN-1", product_class="card", principal_minor=600_000)
     return borrower_id
@@ -103,7 +126,15 @@ def zhao(session: Session, keys: Keys) -> int:
     return borrower_id
 
 
-def staff(session: Session, keys: Keys, *, staff_ref: str, name: str, role: str = "reviewer", human_ref: str | None = None) -> int:
+def staff(
+    session: Session,
+    keys: Keys,
+    *,
+    staff_ref: str,
+    name: str,
+    role: str = "reviewer",
+    human_ref: str | None = None,
+) -> int:
     """An account; its password hash is of no password (tests sign in by session row)."""
     row = Staff(
         created_at=CREATED,
@@ -155,9 +186,16 @@ def _open(client: FlaskClient, cookie: str, *, now: datetime, **person: int) -> 
 
 def sign_in(client: FlaskClient, borrower_id: int) -> str:
     """Give `client` a borrower's live session; returns the CSRF token its forms carry."""
-    return _open(client, "portal_session", now=client.application.extensions["portal"].clock.real_now(), borrower_id=borrower_id)
+    return _open(
+        client,
+        "portal_session",
+        now=client.application.extensions["portal"].clock.real_now(),
+        borrower_id=borrower_id,
+    )
 
 
 def sign_in_staff(client: FlaskClient, staff_id: int) -> str:
     """Give `client` a live session of the desk; returns the CSRF token its forms carry."""
-    return _open(client, "portal_desk", now=client.application.extensions["portal"].clock.real_now(), staff_id=staff_id)
+    return _open(
+        client, "portal_desk", now=client.application.extensions["portal"].clock.real_now(), staff_id=staff_id
+    )

@@ -47,11 +47,17 @@ def server() -> Iterator[str]:
 
     def run(*command: str) -> None:
         subprocess.run(
-            _as_user(list(command), folder), check=True, env=environment, cwd=folder, stdout=subprocess.DEVNULL
+            _as_user(list(command), folder),
+            check=True,
+            env=environment,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
         )
 
     run(str(bin_dir / "initdb"), "-D", str(data), "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200 -c full_page_writes=off"
+    options = (
+        f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200 -c full_page_writes=off"
+    )
     run(str(bin_dir / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield str(folder)

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from portal.borrowers.models import Borrower
 from portal.accounts.models import Loan
+from portal.borrowers.models import Borrower
 from portal.demo import FIRST_BORROWER
 from portal.gateways import sms
 from portal.keys import Keys
@@ -43,7 +43,11 @@ def owner_of(connection: Connection, keys: Keys, customer_ref: str) -> Owner | N
     """The borrower behind a customer number."""
     row = connection.execute(
         select(
-            Borrower.id, Borrower.customer_ref, Borrower.name_sealed, Borrower.phone_sealed, Borrower.id_tail_sealed
+            Borrower.id,
+            Borrower.customer_ref,
+            Borrower.name_sealed,
+            Borrower.phone_sealed,
+            Borrower.id_tail_sealed,
         ).where(Borrower.customer_ref == customer_ref)
     ).one_or_none()
     return None if row is None else _owner(keys, row)
@@ -77,10 +81,14 @@ def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
     """Letters, calls and visit notices that reached this borrower, newest first."""
     rows = connection.execute(
         select(Notice.channel, Notice.issued_at, Notice.body, Notice.code_sealed)
-        .where(Notice.borrower_id == owner.borrower_id, Notice.channel != "sms", Notice.code_sealed.is_not(None))
+        .where(
+            Notice.borrower_id == owner.borrower_id, Notice.channel != "sms", Notice.code_sealed.is_not(None)
+        )
         .order_by(Notice.issued_at.desc())
     ).all()
-    return [Paper(row[0], row[1], notices.filled_text(row[2], notices.open_code(keys, row[3]))) for row in rows]
+    return [
+        Paper(row[0], row[1], notices.filled_text(row[2], notices.open_code(keys, row[3]))) for row in rows
+    ]
 
 
 def _owner(keys: Keys, row: object) -> Owner:

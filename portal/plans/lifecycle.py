@@ -45,6 +45,7 @@ _S, _A = ProposalState, ProposalAction
 PROPOSAL: Lifecycle[ProposalState, ProposalAction] = Lifecycle(
     name="proposal",
     initial=_S.SUBMITTED,
+    also_begins=(_S.COUNTERED,),
     table={
         (_S.SUBMITTED, _A.WITHDRAW): _S.WITHDRAWN,
         (_S.SUBMITTED, _A.SUPERSEDE): _S.SUPERSEDED,

@@ -12,6 +12,8 @@ from babel.numbers import format_currency, format_decimal
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from portal.money import EXPONENTS, Money
 from portal.web.context import portal
@@ -30,26 +32,13 @@ def negotiate(header: str) -> str:
     >>> negotiate("zh-TW,zh;q=0.9,en;q=0.8"), negotiate("en-GB,en;q=0.9"), negotiate("fr")
     ('zh_Hant', 'en', 'zh')
     """
-    for tag in _by_quality(header):
+    for tag in parse_accept_header(header, LanguageAccept).values():
         low = tag.lower()
         if low.startswith("zh"):
             return "zh_Hant" if low in _BY_TAG or "hant" in low else "zh"
         if low == "en" or low.startswith("en-"):
             return "en"
     return "zh"
-
-
-def _by_quality(header: str) -> list[str]:
-    weighed = []
-    for position, part in enumerate(header.split(",")[:20]):
-        tag, _, parameters = part.strip().partition(";")
-        quality = parameters.strip().removeprefix("q=").strip() if parameters else "1"
-        try:
-            weight = Decimal(quality) if quality.replace(".", "", 1).isascii() else Decimal(0)
-        except ArithmeticError:
-            weight = Decimal(0)
-        weighed.append((-weight, position, tag))
-    return [tag for _, _, tag in sorted(weighed)]
 
 
 def choose_locale() -> str:
@@ -137,7 +126,9 @@ def _moment(local: datetime, locale: str, style: str) -> str:
         "zh": {"long": "y年M月d日 HH:mm", "short": "M月d日 HH:mm", "time": "HH:mm"},
         "en": {"long": "d MMMM y, HH:mm", "short": "d MMM, HH:mm", "time": "HH:mm"},
     }
-    return str(format_datetime(local, pattern["en" if locale == "en" else "zh"][style], locale=_babel_locale(locale)))
+    return str(
+        format_datetime(local, pattern["en" if locale == "en" else "zh"][style], locale=_babel_locale(locale))
+    )
 
 
 def moment_text(instant: datetime | None, style: str = "long") -> str:
@@ -171,6 +162,11 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=current_locale, default_locale="zh")
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.filters.update(
-        day=day_text, moment=moment_text, percent=percent_text, phone=grouped_phone, amount_text=amount_text, phrases=phrase_text
+        day=day_text,
+        moment=moment_text,
+        percent=percent_text,
+        phone=grouped_phone,
+        amount_text=amount_text,
+        phrases=phrase_text,
     )
     app.jinja_env.globals.update(money=money_text, amount_text=amount_text, get_locale=get_locale)

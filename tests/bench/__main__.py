@@ -110,7 +110,9 @@ def token_of(database: Database, keys: Keys) -> str:
 
     with database.read() as connection:
         sealed = connection.execute(
-            select(Notice.code_sealed).where(Notice.code_sealed.is_not(None), Notice.status == "live").limit(1)
+            select(Notice.code_sealed)
+            .where(Notice.code_sealed.is_not(None), Notice.status == "live")
+            .limit(1)
         ).scalar_one()
     return notices.open_code(keys, sealed).token
 
@@ -154,7 +156,11 @@ def cpu_seconds(pid: int) -> float:
 def cost(pid: int, port: int, page: Page, count: int) -> float:
     """CPU seconds per request of `count` requests over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Accept-Encoding": "gzip", "Accept-Language": "zh-CN", "Cookie": f"portal_session={page.cookie}"}
+    headers = {
+        "Accept-Encoding": "gzip",
+        "Accept-Language": "zh-CN",
+        "Cookie": f"portal_session={page.cookie}",
+    }
     if page.method == "POST":
         headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://127.0.0.1:{port}"}
     before = cpu_seconds(pid)
@@ -188,7 +194,13 @@ def statements(environ: dict[str, str], database: Database, pages: list[Page]) -
         client = app.test_client()
         client.set_cookie("portal_session", page.cookie)
         headers = {"Origin": environ["PORTAL_BASE_URL"]}
-        client.open(page.path, method=page.method, data=page.body, content_type="application/x-www-form-urlencoded" if page.body else None, headers=headers)
+        client.open(
+            page.path,
+            method=page.method,
+            data=page.body,
+            content_type="application/x-www-form-urlencoded" if page.body else None,
+            headers=headers,
+        )
         counted[page.name] = len([text for text in found if not text.startswith(("BEGIN", "PRAGMA"))])
     return counted
 
@@ -213,9 +225,20 @@ def measure(kind: str, url: str, data: Path) -> None:
     database = Database(url)
     cookie, token = prepare(database, environ)
     pages = [
-        Page("G1", "balance page, signed in", "/my/balance", {"sqlite": "0.27 (0.40)", "postgresql": "0.15 (0.22)"}, cookie=cookie),
+        Page(
+            "G1",
+            "balance page, signed in",
+            "/my/balance",
+            {"sqlite": "0.27 (0.40)", "postgresql": "0.15 (0.22)"},
+            cookie=cookie,
+        ),
         Page("G4", "check page", "/check", {"sqlite": "0.40 (0.60)", "postgresql": "0.40 (0.60)"}),
-        Page("G4", "verdict by link, durable record", f"/n/{token}", {"sqlite": "0.40 (0.60)", "postgresql": "0.40 (0.60)"}),
+        Page(
+            "G4",
+            "verdict by link, durable record",
+            f"/n/{token}",
+            {"sqlite": "0.40 (0.60)", "postgresql": "0.40 (0.60)"},
+        ),
     ]
     with serving(environ, port) as pid:
         for page in pages:
@@ -228,8 +251,14 @@ def measure(kind: str, url: str, data: Path) -> None:
     for name, count in statements(environ, database, pages).items():
         print(f"G5  {name:34} {kind:11} {count} statements  goal 3 (2)")
     if kind == "sqlite":
-        for page, goal in ((pages[0], "14,600 (10,240)"), (pages[1], "10,240 (6,144)"), (pages[2], "10,240 (6,144)")):
-            print(f"G10 {page.name:34} {first_visit(environ, database, page):,} bytes first visit  goal {goal}")
+        for page, goal in (
+            (pages[0], "14,600 (10,240)"),
+            (pages[1], "10,240 (6,144)"),
+            (pages[2], "10,240 (6,144)"),
+        ):
+            print(
+                f"G10 {page.name:34} {first_visit(environ, database, page):,} bytes first visit  goal {goal}"
+            )
     database.dispose()
 
 

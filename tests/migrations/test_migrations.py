@@ -72,7 +72,9 @@ def differences(url: str) -> list[object]:
     """What Alembic would still change."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+        found = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True}), metadata
+        )
     engine.dispose()
     return list(found)
 
@@ -83,13 +85,18 @@ def shape(url: str) -> dict[str, set[str]]:
     with engine.connect() as connection:
         tables = set(inspect(connection).get_table_names())
         if engine.dialect.name == "sqlite":
-            rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+            rows = connection.exec_driver_sql(
+                "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+            ).all()
             triggers = {row[2] for row in rows if row[0] == "trigger"}
             indexes = {row[2] for row in rows if row[0] == "index" and "alembic" not in row[1]}
         else:
-            triggers = _column(connection, "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal")
+            triggers = _column(
+                connection, "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+            )
             indexes = _column(
-                connection, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+                connection,
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
             )
     _dispose(engine)
     return {"tables": tables, "triggers": triggers, "indexes": indexes}

@@ -29,10 +29,20 @@ def paper() -> str:
         "*Overdue*, *missed* and *expired* are computed from dates and are states of nothing.",
     ]
     for lifecycle in lifecycles():
-        parts += ["", f"## {lifecycle.name}", "", f"Begins as `{lifecycle.initial}`.", "", "```mermaid", "stateDiagram-v2"]
-        parts.append(f"    [*] --> {lifecycle.initial}")
+        parts += [
+            "",
+            f"## {lifecycle.name}",
+            "",
+            f"Begins as {' or '.join(f'`{state}`' for state in (lifecycle.initial, *lifecycle.also_begins))}.",
+            "",
+            "```mermaid",
+            "stateDiagram-v2",
+        ]
+        parts += [f"    [*] --> {state}" for state in (lifecycle.initial, *lifecycle.also_begins)]
         parts += [f"    {state} --> {after}: {action}" for (state, action), after in lifecycle.table.items()]
-        ends = sorted({str(after) for after in lifecycle.table.values()} - {str(state) for state, _ in lifecycle.table})
+        ends = sorted(
+            {str(after) for after in lifecycle.table.values()} - {str(state) for state, _ in lifecycle.table}
+        )
         parts += [f"    {end} --> [*]" for end in ends]
         parts += ["```", "", "| from | action | to |", "| --- | --- | --- |"]
         parts += [f"| {state} | {action} | {after} |" for (state, action), after in lifecycle.table.items()]

@@ -15,13 +15,29 @@ from portal.web.locale import LOCALES
 
 ROOT = Path(__file__).parent.parent.parent
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "_l": None, "_n": (1, 2), "N_": None, "lazy_gettext": None}
-METHODS = [("app.py", "python"), ("portal/**.py", "python"), ("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")]
+KEYWORDS = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "_l": None,
+    "_n": (1, 2),
+    "N_": None,
+    "lazy_gettext": None,
+}
+METHODS = [
+    ("app.py", "python"),
+    ("portal/**.py", "python"),
+    ("templates/**.html", "jinja2"),
+    ("templates/**.txt", "jinja2"),
+]
 
 
 def used_messages() -> set[str]:
     """Every msgid in the code and the templates."""
-    options = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}, "templates/**.txt": {"trim_blocks": "true", "lstrip_blocks": "true"}}
+    options = {
+        "templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"},
+        "templates/**.txt": {"trim_blocks": "true", "lstrip_blocks": "true"},
+    }
     found = set()
     for folder in ("portal", "templates"):
         for _, _, message, _, _ in extract_from_dir(

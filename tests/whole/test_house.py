@@ -25,7 +25,9 @@ LONGEST_FILE = 500
 
 def tracked(pattern: str) -> list[Path]:
     """The files git knows, by pattern."""
-    listed = subprocess.run(["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", pattern], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return [ROOT / name for name in listed.stdout.split("\n") if name and (ROOT / name).exists()]
 
 
@@ -50,13 +52,21 @@ def test_every_module_says_what_lives_in_it(path: Path) -> None:
 @pytest.mark.parametrize("name", MONEY_FILES)
 def test_no_floats_near_money(name: str) -> None:
     tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
-    literals = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, float)]
+    literals = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, float)
+    ]
     calls = [
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"float", "round"}
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"float", "round"}
     ]
-    divisions = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
+    divisions = [
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+    ]
 
     assert (literals, calls, divisions) == ([], [], [])
 
@@ -74,7 +84,13 @@ def test_nobody_multiplies_by_a_hundred() -> None:
 def test_no_path_of_one_machine() -> None:
     home = str(Path.home())
     offenders = []
-    for path in [*tracked("*.py"), *tracked("*.md"), *tracked("*.toml"), *tracked("*.html"), *tracked("Makefile")]:
+    for path in [
+        *tracked("*.py"),
+        *tracked("*.md"),
+        *tracked("*.toml"),
+        *tracked("*.html"),
+        *tracked("Makefile"),
+    ]:
         text = path.read_text(encoding="utf-8")
         if f"{ROOT}/" in text or (home != "/" and f"{home}/" in text):
             offenders.append(path.name)

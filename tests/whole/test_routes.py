@@ -12,7 +12,11 @@ AUDIENCES = {"public", "borrower", "desk", "callbacks", "demo", "static"}
 
 
 def test_every_route_belongs_to_an_audience(sqlite_app: Flask) -> None:
-    strangers = [rule.endpoint for rule in sqlite_app.url_map.iter_rules() if rule.endpoint.split(".")[0] not in AUDIENCES]
+    strangers = [
+        rule.endpoint
+        for rule in sqlite_app.url_map.iter_rules()
+        if rule.endpoint.split(".")[0] not in AUDIENCES
+    ]
 
     assert strangers == []
 

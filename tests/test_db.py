@@ -1,0 +1,138 @@
+"""The database keeps what it promises: durable SQLite, immediate writes, append-only tables, aware instants."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
+from sqlalchemy.orm import Session
+
+from portal.access.models import Counter
+from portal.audit import SYSTEM, AuditEntry, AuditSeal, record, seal, verify
+from portal.db import Database
+from portal.keys import Keys
+
+NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+
+
+def entries(session: Session, count: int) -> None:
+    for index in range(count):
+        record(
+            session,
+            actor=SYSTEM,
+            event="test.happened",
+            subject_kind="test",
+            subject_ref=index,
+            now=NOW,
+            facts={"n": index},
+        )
+
+
+def test_sqlite_is_durable(sqlite_database: Database) -> None:
+    sqlite_database.check()
+    with sqlite_database.read() as connection, pytest.raises(OperationalError, match="readonly"):
+        connection.execute(text("DELETE FROM counter"))
+
+
+def test_append_only_tables_refuse_change(database: Database) -> None:
+    database.write(lambda session: entries(session, 1))
+
+    for statement in ("UPDATE audit_entry SET event = 'x'", "DELETE FROM audit_entry"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            database.write(lambda session, statement=statement: session.execute(text(statement)))
+
+
+def test_instants_come_back_aware(database: Database) -> None:
+    shanghai = NOW.astimezone(timezone(timedelta(hours=8)))
+    database.write(
+        lambda session: session.add(Counter(scope="t", key_digest="k", window_start=shanghai, count=1))
+    )
+
+    with database.read() as connection:
+        found = connection.execute(select(Counter.window_start)).scalar_one()
+    assert found == NOW
+    assert found.tzinfo is not None
+
+
+def test_naive_instants_are_refused(sqlite_database: Database) -> None:
+    naive = NOW.replace(tzinfo=None)
+
+    with pytest.raises(StatementError, match="needs a zone"):
+        sqlite_database.write(
+            lambda session: session.add(Counter(scope="t", key_digest="k", window_start=naive, count=1))
+        )
+
+
+def test_writers_at_once_all_get_through(database: Database) -> None:
+    barrier = threading.Barrier(8)
+
+    def one(index: int) -> None:
+        barrier.wait()
+        database.write(lambda session: entries(session, 3))
+
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.read() as connection:
+        assert len(connection.execute(select(AuditEntry.id)).all()) == 24
+
+
+def test_a_failed_unit_leaves_nothing(database: Database) -> None:
+    def unit(session: Session) -> None:
+        entries(session, 2)
+        session.flush()
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        database.write(unit)
+
+    with database.read() as connection:
+        assert connection.execute(select(AuditEntry.id)).all() == []
+
+
+def test_the_chain_is_whole_and_shows_a_changed_row(database: Database, keys: Keys) -> None:
+    database.write(lambda session: entries(session, 5))
+    assert database.write(lambda session: seal(session, keys=keys)) == 5
+    assert database.write(lambda session: seal(session, keys=keys)) == 0
+    assert database.write(lambda session: verify(session, keys=keys)) is None
+
+    def forge(session: Session) -> None:
+        if database.is_sqlite:
+            session.execute(text("DROP TRIGGER audit_entry_no_update"))
+        else:
+            session.execute(text("ALTER TABLE audit_entry DISABLE TRIGGER USER"))
+        session.execute(
+            text("UPDATE audit_entry SET event = 'forged' WHERE id = (SELECT min(id) + 2 FROM audit_entry)")
+        )
+
+    database.write(forge)
+
+    assert database.write(lambda session: verify(session, keys=keys)) == 3
+
+
+def test_two_sealers_make_one_chain(database: Database, keys: Keys) -> None:
+    database.write(lambda session: entries(session, 40))
+    barrier = threading.Barrier(2)
+
+    def one() -> None:
+        barrier.wait()
+        with contextlib.suppress(DBAPIError):  # the other sealer was first: its chain stands
+            database.write(lambda session: seal(session, keys=keys))
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.read() as connection:
+        numbers = list(connection.execute(select(AuditSeal.number).order_by(AuditSeal.number)).scalars())
+    assert numbers == list(range(1, 41))
+    assert database.write(lambda session: verify(session, keys=keys)) is None
