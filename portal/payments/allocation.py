@@ -10,28 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
+from portal.jurisdictions import Jurisdiction
 from portal.money import Money
 
 COMPONENTS = ("cost", "fee", "penalty_interest", "interest", "principal")
-
-
-class OrderOfComponents(Protocol):
-    """One rule of a pack: the five components in the order in which money reaches them."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def components(self) -> tuple[str, ...]: ...
-    @property
-    def source(self) -> str: ...
-
-
-class AllocationPack(Protocol):
-    """What allocation needs of a jurisdiction pack."""
-
-    def allocation_order(self, product_class: str, days_overdue: int) -> OrderOfComponents: ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +68,7 @@ def allocate(
     *,
     product_class: str,
     days_overdue: int,
-    pack: AllocationPack,
+    pack: Jurisdiction,
 ) -> Allocation:
     """Place `amount` on one loan of which `left` (minor units by component) is unpaid.
 
@@ -94,11 +78,10 @@ def allocate(
 
     Article 561: costs 3,000, interest 5,000 and principal 100,000 receive 30,000.
 
-    >>> from types import SimpleNamespace as Rule
-    >>> pack = Rule(allocation_order=lambda product_class, days: Rule(
-    ...     code="cn.561", source="Civil Code, art. 561", components=COMPONENTS))
+    >>> from portal.jurisdictions import pack
     >>> left = {"cost": 300_000, "interest": 500_000, "principal": 10_000_000}
-    >>> placed = allocate(Money(3_000_000, "CNY"), left, 10_000_000, product_class="loan", days_overdue=40, pack=pack)
+    >>> placed = allocate(
+    ...     Money(3_000_000, "CNY"), left, 10_000_000, product_class="loan", days_overdue=40, pack=pack("cn"))
     >>> [(step.component, step.amount.minor) for step in placed.steps]
     [('cost', 300000), ('interest', 500000), ('principal', 2200000)]
     """
@@ -122,16 +105,16 @@ def allocate(
     )
 
 
-def place(amount: Money, debts: Sequence[Debt], *, pack: AllocationPack) -> tuple[Placed, ...]:
+def place(amount: Money, debts: Sequence[Debt], *, pack: Jurisdiction) -> tuple[Placed, ...]:
     """Place `amount` on several loans: what is due on each before anything in advance.
 
-    Among loans with something due the dearest comes first, then the longest overdue (the later
-    criteria of art. 560; the loans here are equally unsecured). What no loan can take is suspense of
+    Among the loans the pack's order of several debts decides (art. 560: the dearest, then the longest
+    overdue; the loans here are equally unsecured). What no loan can take is suspense of
     the first. Loans that receive nothing are left out. Raises ValueError without a loan.
     """
     if not debts:
         raise ValueError("a payment needs a loan to go to")
-    ordered = sorted(debts, key=_burden)
+    ordered = sorted(debts, key=lambda debt: _turn(debt, pack.several_debts.value))
     shares = dict.fromkeys((debt.loan_id for debt in ordered), 0)
     rest = amount.minor
     for limit_of in (_due, _left):
@@ -167,8 +150,13 @@ def facts_of(placed: Sequence[Placed]) -> dict[str, Any]:
                 "suspense_minor": one.allocation.suspense.minor,
                 "left_after_minor": _left(one.debt) - sum(one.allocation.parts.values()),
                 "steps": [
-                    {"component": s.component, "due": s.due, "amount_minor": s.amount.minor, "left_minor": s.left_minor}
-                    for s in one.allocation.steps
+                    {
+                        "component": step.component,
+                        "due": step.due,
+                        "amount_minor": step.amount.minor,
+                        "left_minor": step.left_minor,
+                    }
+                    for step in one.allocation.steps
                 ],
             }
             for one in placed
@@ -176,7 +164,7 @@ def facts_of(placed: Sequence[Placed]) -> dict[str, Any]:
     }
 
 
-def _on(debt: Debt, share: Money, pack: AllocationPack) -> Allocation:
+def _on(debt: Debt, share: Money, pack: Jurisdiction) -> Allocation:
     return allocate(
         share,
         debt.left,
@@ -213,8 +201,15 @@ def _left(debt: Debt) -> int:
     return sum(debt.left.values())
 
 
-def _burden(debt: Debt) -> tuple[bool, Decimal, int, str]:
-    return (not _due(debt), -debt.annual_rate, -debt.days_overdue, debt.loan_ref)
+def _turn(debt: Debt, criteria: Sequence[str]) -> tuple[Decimal | int | str, ...]:
+    """Sorts the loan that a payment reaches first to the front; `designated` was settled before, and
+    security and shares do not tell the loans here apart."""
+    by_criterion: dict[str, Decimal | int] = {
+        "due": 0 if _due(debt) else 1,
+        "heaviest_burden": -debt.annual_rate,
+        "earliest_due": -debt.days_overdue,
+    }
+    return (*(by_criterion[name] for name in criteria if name in by_criterion), debt.loan_ref)
 
 
 def _refuse_impossible(amount: Money, left: Mapping[str, int], due_principal: int) -> None:

@@ -54,7 +54,12 @@ class Payment(Row):
         CheckConstraint("(loan_id IS NULL) <> (plan_id IS NULL)", name="one_target"),
         # one open attempt per target and amount (AC38)
         Index(
-            "uq_payment_open", "target", "amount_minor", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
+            "uq_payment_open",
+            "target",
+            "amount_minor",
+            unique=True,
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
         ),
     )
 

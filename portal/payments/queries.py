@@ -1,0 +1,202 @@
+"""What pages read of payments: what can be paid, one payment with how it was placed, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from portal.accounts.models import Loan
+from portal.money import Money
+from portal.payments.models import Payment, UnplacedMoney
+from portal.payments.operations import Attempt, attempt_of
+from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
+
+_PAYMENT: Any = Payment.__table__
+_LOAN: Any = Loan.__table__
+_PLAN: Any = Plan.__table__
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of a placement: `amount` went to `component`, of which `left` remained."""
+
+    component: str
+    due: bool
+    amount: Money
+    left: Money
+
+
+@dataclass(frozen=True)
+class PlacedView:
+    """How a payment was placed on one loan: rule, its source, the steps, and what was left after it."""
+
+    loan_ref: str
+    product_class: str
+    days_overdue: int
+    rule: str
+    source: str
+    amount: Money
+    suspense: Money
+    left_after: Money
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True)
+class PaymentView:
+    """One payment of a borrower. `set_aside`: money came that did not fit and the bank is looking at it."""
+
+    payment_id: int
+    reference: str
+    amount: Money
+    method: str
+    state: str
+    created_at: datetime
+    succeeded_at: datetime | None
+    posted_at: datetime | None
+    expires_at: datetime
+    checkout_url: str | None
+    decline: str
+    loan_ref: str | None
+    plan_reference: str | None
+    placed: tuple[PlacedView, ...]
+    set_aside: Money | None
+
+
+@dataclass(frozen=True)
+class InstalmentDue:
+    """The next instalment of the plan in force: what of it is still to pay, and what the plan has left."""
+
+    plan_id: int
+    plan_reference: str
+    number: int
+    due_on: date
+    amount: Money
+    plan_left: Money
+    loan_refs: tuple[str, ...]
+
+
+_PAYMENTS = (
+    select(_PAYMENT, _LOAN.c.loan_ref, _PLAN.c.reference.label("plan_reference"))
+    .outerjoin(_LOAN, _LOAN.c.id == _PAYMENT.c.loan_id)
+    .outerjoin(_PLAN, _PLAN.c.id == _PAYMENT.c.plan_id)
+    .where(_PAYMENT.c.borrower_id == bindparam("borrower_id"))
+)
+
+
+def payment_for(connection: Connection, borrower_id: int, reference: str) -> PaymentView | None:
+    """The borrower's payment of that reference; somebody else's is nothing."""
+    row = connection.execute(
+        _PAYMENTS.where(_PAYMENT.c.reference == reference), {"borrower_id": borrower_id}
+    ).one_or_none()
+    if row is None:
+        return None
+    aside = connection.execute(
+        select(UnplacedMoney.amount_minor, UnplacedMoney.currency).where(UnplacedMoney.payment_id == row.id)
+    ).first()
+    return _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
+
+
+def payments_for(connection: Connection, borrower_id: int, *, limit: int = 50) -> tuple[PaymentView, ...]:
+    """The borrower's payments, newest first."""
+    statement = _PAYMENTS.order_by(_PAYMENT.c.id.desc()).limit(limit)
+    rows = connection.execute(statement, {"borrower_id": borrower_id})
+    return tuple(_view(dict(row._mapping), None) for row in rows)
+
+
+def attempt_for(connection: Connection, borrower_id: int, reference: str) -> Attempt | None:
+    """The borrower's payment as the provider's calls need it."""
+    row = connection.execute(
+        select(_PAYMENT).where(_PAYMENT.c.borrower_id == borrower_id, _PAYMENT.c.reference == reference)
+    ).one_or_none()
+    return None if row is None else attempt_of(row, repeated=True)
+
+
+def next_instalment_for(connection: Connection, borrower_id: int) -> InstalmentDue | None:
+    """The oldest instalment of the plan in force that is not fully paid; nothing without a plan."""
+    plan = connection.execute(
+        select(Plan.id, Plan.reference, Plan.currency)
+        .where(Plan.borrower_id == borrower_id, Plan.ended_at.is_(None))
+        .order_by(Plan.id)
+        .limit(1)
+    ).one_or_none()
+    if plan is None:
+        return None
+    paid = (
+        select(PlanReceipt.number, func.sum(PlanReceipt.amount_minor).label("paid"))
+        .where(PlanReceipt.plan_id == plan.id)
+        .group_by(PlanReceipt.number)
+        .subquery()
+    )
+    still = PlanInstalment.amount_minor - func.coalesce(paid.c.paid, 0)
+    rows = connection.execute(
+        select(PlanInstalment.number, PlanInstalment.due_on, still.label("still"))
+        .outerjoin(paid, paid.c.number == PlanInstalment.number)
+        .where(PlanInstalment.plan_id == plan.id, still > 0)
+        .order_by(PlanInstalment.number)
+    ).all()
+    if not rows:
+        return None
+    return InstalmentDue(
+        plan_id=plan.id,
+        plan_reference=plan.reference,
+        number=rows[0].number,
+        due_on=rows[0].due_on,
+        amount=Money(int(rows[0].still), plan.currency),
+        plan_left=Money.sum((Money(int(row.still), plan.currency) for row in rows), plan.currency),
+        loan_refs=tuple(
+            connection.scalars(
+                select(Loan.loan_ref)
+                .join(PlanLoan, PlanLoan.loan_id == Loan.id)
+                .where(PlanLoan.plan_id == plan.id)
+                .order_by(Loan.loan_ref)
+            )
+        ),
+    )
+
+
+def _known(currency: str) -> bool:
+    try:
+        Money.zero(currency)
+    except ValueError:
+        return False
+    return True
+
+
+def _view(row: Mapping[str, Any], set_aside: Money | None) -> PaymentView:
+    currency = row["currency"]
+    placed = (row["allocation"] or {}).get("loans", ())
+    names = ("reference", "method", "state", "created_at", "succeeded_at", "posted_at", "expires_at")
+    more = ("checkout_url", "decline", "loan_ref", "plan_reference")
+    return PaymentView(
+        payment_id=row["id"],
+        amount=Money(row["amount_minor"], currency),
+        placed=tuple(_placed(one, currency) for one in placed),
+        set_aside=set_aside,
+        **{name: row[name] for name in (*names, *more)},
+    )
+
+
+def _placed(one: Mapping[str, Any], currency: str) -> PlacedView:
+    return PlacedView(
+        loan_ref=one["loan_ref"],
+        product_class=one["product_class"],
+        days_overdue=one["days_overdue"],
+        rule=one["rule"],
+        source=one["source"],
+        amount=Money(one["amount_minor"], currency),
+        suspense=Money(one["suspense_minor"], currency),
+        left_after=Money(one["left_after_minor"], currency),
+        steps=tuple(
+            StepView(
+                step["component"],
+                step["due"],
+                Money(step["amount_minor"], currency),
+                Money(step["left_minor"], currency),
+            )
+            for step in one["steps"]
+        ),
+    )

@@ -1,0 +1,374 @@
+"""What the provider says, written down and applied: each event once, in any order, however often it comes.
+
+The event's row and the ledger lines are of one transaction; the event's id is the key (P1). Money that
+does not fit what was asked for is kept apart and raises an alarm; it never reaches a loan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal import audit
+from portal.accounts.balance import COMPONENTS
+from portal.accounts.models import Loan, LoanBalance
+from portal.accounts.operations import insert_for, post_payment, rebalance
+from portal.gateways.stripe import PaymentReport, ProviderEventSeen, Report
+from portal.jurisdictions import Jurisdiction
+from portal.keys import Keys
+from portal.messages import operations as messages
+from portal.money import Money
+from portal.payments.allocation import Debt, Placed, facts_of, place
+from portal.payments.lifecycle import PAYMENT, PaymentAction, PaymentState
+from portal.payments.models import Payment, ProviderEvent, UnplacedMoney
+from portal.payments.operations import locked, move
+from portal.plans.models import PlanLoan
+from portal.plans.operations import apply_receipt
+
+PROVIDER = audit.Actor("provider", "stripe")
+
+
+class Outcome(StrEnum):
+    """What became of an event."""
+
+    CREDITED = "credited"
+    SUSPENSE = "suspense"
+    NOTED = "noted"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Books:
+    """What booking a payment needs to know of the installation and the moment."""
+
+    keys: Keys
+    pack: Jurisdiction
+    host: str
+    today: date
+    now: datetime
+    real_now: datetime
+    demonstration: bool = False
+
+
+#: What a report without money does to the payment's state, where the table has the move.
+_ACTIONS = {
+    Report.PROCESSING: PaymentAction.PROCESS,
+    Report.FAILED: PaymentAction.FAIL,
+    Report.EXPIRED: PaymentAction.CANCEL,
+}
+
+
+def receive(session: Session, *, event: ProviderEventSeen, books: Books) -> Outcome:
+    """Write a genuine event down and apply it; an event that was here before keeps its first outcome.
+
+    An event of a payment we do not know yet waits for `apply_waiting`.
+    """
+    table: Any = ProviderEvent.__table__
+    first = session.execute(
+        insert_for(session, table)
+        .values(
+            event_id=event.event_id,
+            kind=event.kind,
+            object_id=event.object_id,
+            facts=_facts(event.payment),
+            received_at=books.now,
+            applied_at=None,
+            outcome=Outcome.WAITING,
+        )
+        .on_conflict_do_nothing(index_elements=["event_id"])
+        .returning(table.c.event_id)
+    ).scalar()
+    if first is None:
+        known = session.scalar(select(ProviderEvent.outcome).where(ProviderEvent.event_id == event.event_id))
+        return Outcome(known or Outcome.WAITING)
+    return _apply(session, event.event_id, event.payment, books)
+
+
+def apply_waiting(session: Session, *, books: Books, limit: int = 100) -> int:
+    """Try again the events whose payment was not known when they came; how many found it."""
+    waiting = session.scalars(
+        select(ProviderEvent)
+        .where(ProviderEvent.outcome == Outcome.WAITING)
+        .order_by(ProviderEvent.received_at, ProviderEvent.event_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    outcomes = [_apply(session, row.event_id, _report(row.facts), books) for row in waiting]
+    return sum(outcome is not Outcome.WAITING for outcome in outcomes)
+
+
+def set_aside_unknown(session: Session, *, before: datetime, books: Books) -> int:
+    """Money for a payment that never turned up since `before`: kept apart, with an alarm."""
+    waiting = session.scalars(
+        select(ProviderEvent)
+        .where(ProviderEvent.outcome == Outcome.WAITING, ProviderEvent.received_at < before)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in waiting:
+        report = _report(row.facts)
+        paid = report.report is Report.PAID and report.amount_minor
+        outcome = _set_aside(session, row.event_id, None, report, "unknown_payment", books) if paid else None
+        _conclude(session, row.event_id, outcome or Outcome.NOTED, books)
+    return len(waiting)
+
+
+def _apply(session: Session, event_id: str, report: PaymentReport, books: Books) -> Outcome:
+    if report.report in (Report.OTHER, Report.OPEN) or not report.reference:
+        return _conclude(session, event_id, Outcome.NOTED, books)
+    payment = locked(session, Payment.reference == report.reference)
+    if payment is None:
+        return Outcome.WAITING
+    payment.asked_at = books.real_now
+    if report.report is Report.PAID:
+        outcome = _money_came(session, event_id, payment, report, books)
+    else:
+        outcome = _word_came(session, payment, report, books)
+    return _conclude(session, event_id, outcome, books)
+
+
+def _word_came(session: Session, payment: Payment, report: PaymentReport, books: Books) -> Outcome:
+    """News without money: it raises the state where it can. A card that was declined leaves the
+    checkout open, and the payer may try another there."""
+    if _another_checkout(payment, report):
+        return Outcome.NOTED
+    _learn(payment, report)
+    if report.report is Report.DECLINED:
+        payment.decline = report.code or "declined"
+        return Outcome.NOTED
+    action = _ACTIONS[report.report]
+    if PAYMENT.allows(PaymentState(payment.state), action):
+        move(session, payment, action, now=books.now)
+    return Outcome.NOTED
+
+
+def _money_came(
+    session: Session, event_id: str, payment: Payment, report: PaymentReport, books: Books
+) -> Outcome:
+    reason = _misfit(payment, report)
+    if payment.state == PaymentState.POSTED and not _another_checkout(payment, report):
+        if reason is not None:
+            _alarm(session, event_id, payment, report, f"contradicts:{reason}", books)
+        return Outcome.NOTED
+    if reason is not None:
+        outcome = _set_aside(session, event_id, payment, report, reason, books)
+        if reason != "paid_twice":
+            _succeed(session, payment, books)
+        return outcome
+    _learn(payment, report)
+    if _is_aside(session, report):
+        return Outcome.NOTED
+    _succeed(session, payment, books)
+    _credit(session, payment, books)
+    return Outcome.CREDITED
+
+
+def _misfit(payment: Payment, report: PaymentReport) -> str | None:
+    """Why this money is not what we asked for, or nothing (AC37)."""
+    if report.currency != payment.currency:
+        return "currency_differs"
+    if report.amount_minor != payment.amount_minor:
+        return "amount_differs"
+    return "paid_twice" if _another_checkout(payment, report) else None
+
+
+def _another_checkout(payment: Payment, report: PaymentReport) -> bool:
+    """Whether the report is about another checkout or payment than ours (P4)."""
+    pairs = (
+        (payment.provider_session, report.session_id),
+        (payment.provider_intent, report.intent_id),
+    )
+    return any(ours is not None and theirs is not None and ours != theirs for ours, theirs in pairs)
+
+
+def _learn(payment: Payment, report: PaymentReport) -> None:
+    payment.provider_session = payment.provider_session or report.session_id
+    payment.provider_intent = payment.provider_intent or report.intent_id
+
+
+def _succeed(session: Session, payment: Payment, books: Books) -> None:
+    if PAYMENT.allows(PaymentState(payment.state), PaymentAction.SUCCEED):
+        payment.succeeded_at = books.now
+        move(session, payment, PaymentAction.SUCCEED, now=books.now)
+
+
+def _credit(session: Session, payment: Payment, books: Books) -> None:
+    """Place the money on the ledger, count it for the plan, and queue the receipt: all or nothing."""
+    amount = Money(payment.amount_minor, payment.currency)
+    placed = place(amount, _debts(session, payment, books), pack=books.pack)
+    for one in placed:
+        _post(session, payment, one, books)
+    payment.allocation = facts_of(placed)
+    payment.posted_at = books.now
+    move(
+        session,
+        payment,
+        PaymentAction.POST,
+        now=books.now,
+        facts={"rules": [p.allocation.rule for p in placed]},
+    )
+    plan_id = payment.plan_id or _plan_over(session, payment.loan_id)
+    if plan_id is not None:
+        apply_receipt(session, plan_id=plan_id, payment_id=payment.id, amount=amount, now=books.now)
+    messages.queue(
+        session,
+        keys=books.keys,
+        borrower_id=payment.borrower_id,
+        kind="receipt",
+        params={"host": books.host, "reference": payment.reference},
+        dedupe_key=f"receipt:payment:{payment.id}",
+        asked_for=True,
+        real_now=books.real_now,
+        demonstration=books.demonstration,
+    )
+
+
+def _post(session: Session, payment: Payment, one: Placed, books: Books) -> None:
+    post_payment(
+        session,
+        loan_id=one.debt.loan_id,
+        parts=one.allocation.parts,
+        suspense_minor=one.allocation.suspense.minor,
+        posted_on=books.today,
+        payment_id=payment.id,
+        line_ref=f"{payment.reference}:{one.debt.loan_id}",
+        memo=payment.reference,
+        now=books.now,
+    )
+
+
+def _debts(session: Session, payment: Payment, books: Books) -> Sequence[Debt]:
+    """The loans the payment is for, as they stand today, held until the transaction ends."""
+    loan_ids = [payment.loan_id] if payment.loan_id is not None else _loans_of_plan(session, payment.plan_id)
+    rebalance(session, loan_ids=loan_ids, as_of=books.today, now=books.now)
+    rows = session.execute(
+        select(Loan, LoanBalance)
+        .join(LoanBalance, LoanBalance.loan_id == Loan.id)
+        .where(Loan.id.in_(loan_ids))
+        .order_by(Loan.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    return [_debt(loan, balance) for loan, balance in rows]
+
+
+def _debt(loan: Loan, balance: LoanBalance) -> Debt:
+    left = {
+        name: getattr(balance, f"{name}_owed_minor")
+        - getattr(balance, f"{name}_paid_minor")
+        - getattr(balance, f"{name}_forgiven_minor")
+        for name in COMPONENTS
+    }
+    return Debt(
+        loan_id=loan.id,
+        loan_ref=loan.loan_ref,
+        product_class=loan.product_class,
+        days_overdue=balance.days_overdue,
+        annual_rate=loan.annual_rate,
+        left=left,
+        due_principal=balance.principal_due_minor,
+    )
+
+
+def _loans_of_plan(session: Session, plan_id: int | None) -> list[int]:
+    return list(session.scalars(select(PlanLoan.loan_id).where(PlanLoan.plan_id == plan_id)))
+
+
+def _plan_over(session: Session, loan_id: int | None) -> int | None:
+    """The plan in force that covers a designated loan: the payment counts for it too."""
+    return session.scalar(
+        select(PlanLoan.plan_id).where(PlanLoan.loan_id == loan_id, PlanLoan.ended_at.is_(None))
+    )
+
+
+def _money_key(event_id: str, report: PaymentReport) -> str:
+    return report.intent_id or report.session_id or event_id
+
+
+def _is_aside(session: Session, report: PaymentReport) -> bool:
+    key = _money_key("", report)
+    return session.scalar(select(UnplacedMoney.id).where(UnplacedMoney.money_key == key)) is not None
+
+
+def _set_aside(
+    session: Session,
+    event_id: str,
+    payment: Payment | None,
+    report: PaymentReport,
+    reason: str,
+    books: Books,
+) -> Outcome:
+    """Keep money apart, once however many events tell of it, and raise the alarm."""
+    table: Any = UnplacedMoney.__table__
+    kept = session.execute(
+        insert_for(session, table)
+        .values(
+            created_at=books.now,
+            event_id=event_id,
+            money_key=_money_key(event_id, report),
+            payment_id=payment.id if payment is not None else None,
+            amount_minor=report.amount_minor or 0,
+            currency=report.currency,
+            reason=reason,
+        )
+        .on_conflict_do_nothing()
+        .returning(table.c.id)
+    ).scalar()
+    if kept is None:
+        return Outcome.NOTED
+    _alarm(session, event_id, payment, report, reason, books)
+    return Outcome.SUSPENSE
+
+
+def _alarm(
+    session: Session,
+    event_id: str,
+    payment: Payment | None,
+    report: PaymentReport,
+    reason: str,
+    books: Books,
+) -> None:
+    audit.record(
+        session,
+        actor=PROVIDER,
+        event="payment.alarm",
+        subject_kind="payment",
+        subject_ref=payment.id if payment is not None else event_id,
+        now=books.now,
+        facts={
+            "event": event_id,
+            "reason": reason,
+            "amount_minor": report.amount_minor,
+            "currency": report.currency,
+        },
+    )
+
+
+def _conclude(session: Session, event_id: str, outcome: Outcome, books: Books) -> Outcome:
+    session.execute(
+        update(ProviderEvent)
+        .where(ProviderEvent.event_id == event_id)
+        .values(outcome=outcome, applied_at=books.now)
+        .execution_options(synchronize_session=False)
+    )
+    return outcome
+
+
+def _facts(report: PaymentReport) -> dict[str, Any]:
+    return {
+        "report": report.report,
+        "reference": report.reference,
+        "session_id": report.session_id,
+        "intent_id": report.intent_id,
+        "amount_minor": report.amount_minor,
+        "currency": report.currency,
+        "code": report.code,
+    }
+
+
+def _report(facts: dict[str, Any]) -> PaymentReport:
+    return PaymentReport(**{**facts, "report": Report(facts["report"])})
