@@ -55,6 +55,8 @@ class Decision(Row):
     #: for "counter": the terms offered, canonical
     offer_text: Mapped[str | None] = mapped_column(Text)
     offer_hash: Mapped[str | None] = mapped_column(String(64))
+    #: for "decline": the nearest terms that would have passed, canonical; nothing when there are none
+    nearest_text: Mapped[str | None] = mapped_column(Text)
     #: stable reason codes, and the papers or answers asked for
     reasons: Mapped[list[Any]] = mapped_column(JSON)
     note: Mapped[str] = mapped_column(Text, default="")
@@ -65,13 +67,20 @@ class Decision(Row):
         UniqueConstraint("proposal_id", "attempt", "stage"),
         # nobody gives both decisions of an attempt (AC43); the seat says it across attempts
         UniqueConstraint("proposal_id", "attempt", "human_ref"),
+        UniqueConstraint("proposal_id", "attempt", "staff_id"),
         UniqueConstraint("staff_id", "form_key"),
         ForeignKeyConstraint(
             ["proposal_id", "human_ref", "stage"],
             ["review_seat.proposal_id", "review_seat.human_ref", "review_seat.stage"],
             name="fk_decision_seat",
         ),
-        Index("uq_decision_effective", "proposal_id", unique=True, sqlite_where=text("effective"), postgresql_where=text("effective")),
+        Index(
+            "uq_decision_effective",
+            "proposal_id",
+            unique=True,
+            sqlite_where=text("effective"),
+            postgresql_where=text("effective"),
+        ),
         CheckConstraint("stage IN (1, 2)", name="stage"),
         CheckConstraint("(kind = 'counter') = (offer_hash IS NOT NULL)", name="offer"),
         CheckConstraint("NOT effective OR kind IN ('approve', 'counter', 'decline')", name="effective_kind"),

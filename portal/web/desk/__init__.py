@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from portal.web.desk import (
     cases,
+    dashboard,
     documents,
     queue,
     sign_in,
@@ -14,6 +15,7 @@ from portal.web.desk import (
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 for feature in (
     cases,
+    dashboard,
     documents,
     queue,
     sign_in,

@@ -1,0 +1,91 @@
+// Keys for the desk: one letter, no modifier, never while typing. Everything they do has a link or a button.
+const typing = (target) => target.closest("input:not([type=radio],[type=checkbox]),textarea,select,[contenteditable]");
+const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
+const papers = () => [...document.querySelectorAll("[data-papers] a")];
+
+function step(by) {
+  const list = rows();
+  if (!list.length) return move(papers(), by);
+  const at = list.findIndex((row) => row.getAttribute("aria-current") === "true");
+  const next = list[Math.min(Math.max(at + by, 0), list.length - 1)];
+  list.forEach((row) => row.removeAttribute("aria-current"));
+  next.setAttribute("aria-current", "true");
+  next.querySelector("a").focus();
+}
+
+function move(links, by) {
+  if (!links.length) return;
+  const at = links.findIndex((link) => link.getAttribute("aria-current") === "true");
+  links[Math.min(Math.max(at + by, 0), links.length - 1)].click();
+}
+
+function take() {
+  const row = document.querySelector("[data-rows] tr[aria-current=true]");
+  (row ?? document).querySelector(".take")?.click();
+}
+
+function open() {
+  document.querySelector("[data-rows] tr[aria-current=true] a")?.click();
+}
+
+function choose(kind) {
+  const radio = document.querySelector(`[data-decide] input[name=kind][value=${kind}]`);
+  if (!radio) return;
+  radio.checked = true;
+  radio.dispatchEvent(new Event("change", { bubbles: true }));
+  radio.focus();
+}
+
+const follow = (mark) => document.querySelector(`[data-key=${mark}]`)?.click();
+const focusOn = (id) => document.getElementById(id)?.focus();
+const search = () => (document.getElementById("f-q") ? focusOn("f-q") : follow("search"));
+
+const keys = {
+  j: () => step(1),
+  k: () => step(-1),
+  g: take,
+  f: () => focusOn("f-state"),
+  a: () => choose("approve"),
+  c: () => choose("counter"),
+  m: () => choose("ask"),
+  d: () => choose("decline"),
+  l: () => follow("l"),
+  h: () => follow("h"),
+  z: () => follow("z"),
+  "/": search,
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    document.querySelector("[data-decide] [data-send]")?.click();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === "Enter" && event.target === document.body) return open();
+  const act = keys[event.key.toLowerCase()];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+// The counter-offer is recalculated by the server while it is typed; without script there is a button.
+const form = document.querySelector("[data-decide][data-preview]");
+const live = document.querySelector("[data-live]");
+if (form && live) {
+  let waiting;
+  let asked = 0;
+  const refresh = async () => {
+    const mine = ++asked;
+    const answer = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const page = answer.ok ? await answer.text() : null;
+    if (page !== null && mine === asked) live.innerHTML = page;
+  };
+  form.addEventListener("input", (event) => {
+    if (!event.target.closest("[data-terms]")) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, 250);
+  });
+}
