@@ -12,7 +12,7 @@ WORKERS ?= 2
 # uv where it is installed, else pip; both take the same pinned and hashed list.
 define install
 	@if command -v uv >/dev/null 2>&1; then \
-	  VIRTUAL_ENV=$(VENV) uv pip sync --quiet --require-hashes $(1); \
+	  VIRTUAL_ENV=$(VENV) uv pip install --quiet --require-hashes -r $(1); \
 	else \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(1); \
 	fi
@@ -25,8 +25,7 @@ $(VENV)/created:
 	@touch $@
 
 $(VENV)/runtime: requirements/runtime.txt | $(VENV)/created
-	@if [ ! -e $(VENV)/dev ]; then echo "Installing the pinned packages (about half a minute the first time) ..."; fi
-	@if [ -e $(VENV)/dev ]; then rm -f $(VENV)/dev; fi
+	@echo "Installing the pinned packages (about half a minute the first time) ..."
 	$(call install,requirements/runtime.txt)
 	@touch $@
 

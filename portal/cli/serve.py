@@ -8,11 +8,24 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 from flask.cli import AppGroup
+from whitenoise.compress import Compressor
+
+STATIC = Path(__file__).parent.parent.parent / "static"
 
 group = AppGroup("serve", help="Serve the portal: web server and worker.")
+
+
+def compress_static() -> None:
+    """Lay a compressed copy beside every static file; where the folder cannot be written, leave it."""
+    if os.access(STATIC, os.W_OK):
+        compressor = Compressor(log=lambda message: None)
+        for path in STATIC.rglob("*"):
+            if path.is_file() and compressor.should_compress(path.name):
+                compressor.compress(str(path))
 
 
 def web_command(*, host: str, port: int, workers: int, threads: int) -> list[str]:
@@ -69,5 +82,6 @@ def supervise(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> 
 @click.option("--threads", default=4, show_default=True, help="Threads of each web worker.")
 def run(host: str, port: int, workers: int, threads: int) -> None:
     """Serve until stopped."""
+    compress_static()
     commands = [web_command(host=host, port=port, workers=workers, threads=threads), worker_command()]
     sys.exit(supervise(commands, os.environ))

@@ -19,7 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from portal import settings as portal_settings
-from portal.cli.serve import supervise, web_command, worker_command
+from portal.cli.serve import compress_static, supervise, web_command, worker_command
 from portal.demo import EXPORT, SANDBOX_KEY, refuse_production, seed
 from portal.settings import BadSettings
 
@@ -119,6 +119,7 @@ def serve(with_sandbox: bool, *, port: int, data: Path) -> int:
             ]
         )  # fmt: skip
     os.chdir(ROOT)
+    compress_static()
     return supervise(commands, os.environ)
 
 

@@ -43,7 +43,9 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(Exception)
     def unknown(error: Exception) -> Response:
         reference = secrets.token_hex(4).upper()
-        log.error("unexpected_error", reference=reference, endpoint=request.endpoint, exc_info=not app.testing)
+        log.error(
+            "unexpected_error", reference=reference, endpoint=request.endpoint, exc_info=not app.testing
+        )
         if app.config.get("PROPAGATE_EXCEPTIONS"):
             raise error
         return page(500, reference=reference)

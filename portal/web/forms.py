@@ -37,7 +37,9 @@ class MoneyField(StringField):
 
     widget = TextInput()
 
-    def __init__(self, label: Any = None, *, currency: str = "CNY", optional: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, label: Any = None, *, currency: str = "CNY", optional: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(label, **kwargs)
         self.currency = currency
         self.optional = optional

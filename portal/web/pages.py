@@ -36,7 +36,9 @@ def csrf_field() -> Markup:
 
 def form_key_field(kept: str | None = None) -> Markup:
     """A hidden key made once per form: posting it twice gets the first answer."""
-    return Markup('<input type="hidden" name="form_key" value="{}">').format(kept or secrets.token_urlsafe(16))
+    return Markup('<input type="hidden" name="form_key" value="{}">').format(
+        kept or secrets.token_urlsafe(16)
+    )
 
 
 def compress(response: Response) -> Response:

@@ -20,11 +20,19 @@ _YEAR_SECONDS = 365 * 24 * 3600
 def change() -> Response:
     """Keep the chosen language or text size, and go back to the page it was chosen on."""
     response = redirect(_own_path(request.form.get("back", "/")), 303)
-    for cookie, field, allowed in ((LANGUAGE_COOKIE, "language", LOCALES), (TEXT_SIZE_COOKIE, "text_size", TEXT_SIZES)):
+    for cookie, field, allowed in (
+        (LANGUAGE_COOKIE, "language", LOCALES),
+        (TEXT_SIZE_COOKIE, "text_size", TEXT_SIZES),
+    ):
         value = request.form.get(field)
         if value in allowed:
             response.set_cookie(
-                cookie, value, max_age=_YEAR_SECONDS, samesite="Lax", httponly=True, secure=portal().settings.secure_cookies
+                cookie,
+                value,
+                max_age=_YEAR_SECONDS,
+                samesite="Lax",
+                httponly=True,
+                secure=portal().settings.secure_cookies,
             )
     return response  # type: ignore[return-value]
 
@@ -32,6 +40,12 @@ def change() -> Response:
 def _own_path(back: str) -> str:
     """A path of ours, or the first page: never another site's address."""
     parts = urlsplit(back)
-    if parts.scheme or parts.netloc or not back.startswith("/") or back.startswith(("//", "/\\")) or "\\" in back:
+    if (
+        parts.scheme
+        or parts.netloc
+        or not back.startswith("/")
+        or back.startswith(("//", "/\\"))
+        or "\\" in back
+    ):
         return "/"
     return back
