@@ -17,13 +17,13 @@ class Message(Row):
     #: what makes it this message and no other: "notice:<id>", "otp:<challenge id>", "decision:<id>"
     dedupe_key: Mapped[str] = mapped_column(String(80), unique=True)
     borrower_id: Mapped[int | None] = mapped_column(ForeignKey("borrower.id"), index=True)
-    #: "notice", "one_time_code", "decision", "receipt", ...: a folder of templates/messages/
+    #: "notice", "one_time_code", "decision", "agreement", "receipt" (messages/texts.py)
     kind: Mapped[str] = mapped_column(String(24))
     language: Mapped[str] = mapped_column(String(8))
     phone_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     phone_digest: Mapped[str] = mapped_column(String(64))
     text_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    #: "queued", "sending", "sent", "failed", "unknown", "expired", "held"
+    #: messages/lifecycle.py: "queued", "sending", "sent", "failed", "unknown", "expired"
     state: Mapped[str] = mapped_column(String(12))
     #: real instants: after `expires_at` it is worthless and not sent
     expires_at: Mapped[datetime | None]

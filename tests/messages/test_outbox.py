@@ -1,0 +1,263 @@
+"""The outbox: queued once, sent once, never again when nobody knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from portal.contacts.operations import place_hold
+from portal.db import Database
+from portal.keys import Keys
+from portal.messages import operations as outbox
+from portal.messages.lifecycle import LIFECYCLE, Action, State
+from portal.messages.models import Message
+from portal.messages.operations import Claimed, LeaseLost
+from portal.states import NotAllowed
+from tests.people import lin, zhao
+
+NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+
+
+@dataclass
+class Outbox:
+    """The outbox over one database, with Lin as the one written to."""
+
+    database: Database
+    keys: Keys
+    borrower_id: int
+    made: list[str] = field(default_factory=list)
+
+    def queue(
+        self,
+        key: str,
+        *,
+        kind: str = "notice",
+        params: Mapping[str, str] | None = None,
+        asked_for: bool = False,
+        expires_at: datetime | None = None,
+    ) -> bool:
+        return self.database.write(
+            lambda session: outbox.queue(
+                session,
+                keys=self.keys,
+                borrower_id=self.borrower_id,
+                kind=kind,
+                params=params or {"text": f"text of {key}"},
+                dedupe_key=key,
+                asked_for=asked_for,
+                real_now=NOW,
+                expires_at=expires_at,
+            )
+        )
+
+    def claim(self, owner: str = "w1", *, at: datetime = NOW, quiet: bool = False) -> tuple[Claimed, ...]:
+        return self.database.write(
+            lambda session: outbox.claim(
+                session, keys=self.keys, owner=owner, real_now=at, now=at, quiet=quiet, limit=20
+            )
+        )
+
+    def finish(self, claimed: Claimed, action: Action, *, at: datetime = NOW) -> State:
+        return self.database.write(
+            lambda session: outbox.finish(session, claimed, action, real_now=at, provider_ref="ref-1")
+        )
+
+    def sweep(self, at: datetime) -> dict[str, int]:
+        return self.database.write(lambda session: outbox.sweep(session, real_now=at))
+
+    def row(self) -> Message:
+        def unit(session: Session) -> Message:
+            return session.scalars(select(Message)).one()
+
+        return self.database.write(unit)
+
+
+@pytest.fixture
+def box(database: Database, keys: Keys) -> Outbox:
+    return Outbox(database, keys, database.write(lambda session: lin(session, keys)))
+
+
+def test_the_same_key_queues_once(box: Outbox) -> None:
+    assert [box.queue("notice:1"), box.queue("notice:1"), box.queue("notice:2")] == [True, False, True]
+    assert [claimed.text for claimed in box.claim()] == ["text of notice:1", "text of notice:2"]
+
+
+def test_a_message_is_written_in_the_borrowers_language(database: Database, keys: Keys) -> None:
+    borrower_id = database.write(lambda session: lin(session, keys, language="en"))
+
+    Outbox(database, keys, borrower_id).queue("decision:1", kind="decision", params={"host": "my.harbour.example"})
+
+    (claimed,) = Outbox(database, keys, borrower_id).claim()
+    assert claimed.text == (
+        "There is an answer to what you sent us. To read it, type my.harbour.example and sign in."
+    )
+    assert claimed.phone == "13900000034"
+
+
+def test_nothing_lies_in_clear_and_the_text_is_wiped_once_handed_over(box: Outbox) -> None:
+    box.queue("notice:1", params={"text": "查询码 7KQF-3MWD-2A9RB"})
+    with box.database.read() as connection:
+        row = connection.execute(text("SELECT * FROM message")).one()
+    stored = b"".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row)
+
+    assert b"13900000034" not in stored
+    assert b"7KQF" not in stored
+    (claimed,) = box.claim()
+    box.finish(claimed, Action.HAND_OVER)
+    assert (box.row().state, box.row().text_sealed, box.row().provider_ref) == ("sent", None, "ref-1")
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("action", Action)
+def test_every_move_of_the_life_of_a_message(state: State, action: Action) -> None:
+    allowed = {
+        ("queued", "claim"): "sending",
+        ("queued", "expire"): "expired",
+        ("sending", "hand_over"): "sent",
+        ("sending", "put_back"): "queued",
+        ("sending", "refuse"): "failed",
+        ("sending", "lose"): "unknown",
+    }
+    expected = allowed.get((state.value, action.value))
+
+    if expected is None:
+        with pytest.raises(NotAllowed):
+            LIFECYCLE.after(state, action)
+    else:
+        assert LIFECYCLE.after(state, action) == expected
+
+
+def test_a_claim_that_ran_out_is_never_sent_again(box: Outbox) -> None:
+    box.queue("notice:1")
+    (claimed,) = box.claim()
+    later = NOW + timedelta(seconds=outbox.LEASE_SECONDS)
+
+    assert box.claim("w2", at=later) == ()
+    assert box.sweep(later)["unknown"] == 1
+    assert box.claim("w2", at=later + timedelta(hours=1)) == ()
+    with pytest.raises(LeaseLost):
+        box.finish(claimed, Action.HAND_OVER, at=later)
+    assert (box.row().state, box.row().text_sealed) == ("unknown", None)
+
+
+def test_another_workers_claim_cannot_be_finished(box: Outbox) -> None:
+    box.queue("notice:1")
+    (claimed,) = box.claim("w1")
+    thief = Claimed(**{**claimed.__dict__, "owner": "w2"})
+
+    with pytest.raises(LeaseLost):
+        box.finish(thief, Action.HAND_OVER)
+    assert box.finish(claimed, Action.HAND_OVER) is State.SENT
+    with pytest.raises(LeaseLost):
+        box.finish(claimed, Action.HAND_OVER)
+
+
+def test_what_was_certainly_not_sent_comes_again_after_a_pause_and_is_given_up_at_last(box: Outbox) -> None:
+    box.queue("notice:1")
+    at, states = NOW, []
+    for _ in range(outbox.MOST_ATTEMPTS):
+        (claimed,) = box.claim(at=at)
+        states.append(box.finish(claimed, Action.PUT_BACK, at=at))
+        assert box.claim(at=at + timedelta(seconds=1)) == ()
+        at += timedelta(hours=1)
+
+    assert states == ["queued"] * (outbox.MOST_ATTEMPTS - 1) + ["failed"]
+    assert box.claim(at=at) == ()
+
+
+def test_what_is_worthless_expires_unsent(box: Outbox) -> None:
+    box.queue("otp:1", asked_for=True, expires_at=NOW + timedelta(minutes=10))
+    later = NOW + timedelta(minutes=10)
+
+    assert box.claim(at=later) == ()
+    assert box.sweep(later) == {"expired": 1, "unknown": 0}
+    assert (box.row().state, box.row().text_sealed) == ("expired", None)
+
+
+def test_at_night_only_what_was_just_asked_for_departs(box: Outbox) -> None:
+    box.queue("notice:1")
+    box.queue("otp:1", asked_for=True)
+
+    assert [claimed.dedupe_key for claimed in box.claim(quiet=True)] == ["otp:1"]
+    assert [claimed.dedupe_key for claimed in box.claim()] == ["notice:1"]
+
+
+def test_a_code_just_asked_for_overtakes_the_reminders(box: Outbox) -> None:
+    for key, asked_for in (("notice:1", False), ("notice:2", False), ("otp:1", True)):
+        box.queue(key, asked_for=asked_for)
+
+    assert [claimed.dedupe_key for claimed in box.claim()] == ["otp:1", "notice:1", "notice:2"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "departs"),
+    [("proposal_open", ["decision:1", "otp:1"]), ("wrong_number", ["otp:1"]), (None, ["decision:1", "notice:1", "otp:1"])],
+)
+def test_a_hold_keeps_reminders_back_and_a_wrong_number_everything_not_asked_for(
+    box: Outbox, reason: str | None, departs: list[str]
+) -> None:
+    box.queue("notice:1")
+    box.queue("decision:1", kind="decision", params={"host": "my.harbour.example"})
+    box.queue("otp:1", asked_for=True)
+    if reason:
+        hold = {"borrower_id": box.borrower_id, "kind": "pause", "reason": reason, "source": "test"}
+        box.database.write(lambda session: place_hold(session, now=NOW, **hold))
+
+    assert sorted(claimed.dedupe_key for claimed in box.claim()) == departs
+
+
+def test_a_hold_on_one_borrower_does_not_keep_anothers_message_back(box: Outbox) -> None:
+    other = box.database.write(lambda session: zhao(session, box.keys))
+    hold = {"borrower_id": other, "kind": "pause", "reason": "proposal_open", "source": "test"}
+    box.database.write(lambda session: place_hold(session, now=NOW, **hold))
+    box.queue("notice:1")
+
+    assert len(box.claim()) == 1
+
+
+def test_two_workers_at_once_never_hold_the_same_message(box: Outbox) -> None:
+    for number in range(60):
+        box.queue(f"notice:{number}")
+    start, taken = threading.Barrier(4), list[list[str]]()
+
+    def worker(name: str) -> None:
+        start.wait()
+        mine: list[str] = []
+        while claims := box.database.write(
+            lambda session: outbox.claim(
+                session, keys=box.keys, owner=name, real_now=NOW, now=NOW, quiet=False, limit=7
+            )
+        ):
+            mine += [claimed.dedupe_key for claimed in claims]
+        taken.append(mine)
+
+    threads = [threading.Thread(target=worker, args=(f"w{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    keys = [key for mine in taken for key in mine]
+    assert sorted(keys) == sorted({f"notice:{number}" for number in range(60)})
+
+
+def test_the_same_message_queued_by_many_at_once_is_one(box: Outbox) -> None:
+    start, answers = threading.Barrier(8), list[bool]()
+
+    def caller() -> None:
+        start.wait()
+        answers.append(box.queue("notice:1"))
+
+    threads = [threading.Thread(target=caller) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answers) == [False] * 7 + [True]
