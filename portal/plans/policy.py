@@ -34,6 +34,8 @@ from portal.settings import Bank
 LATEST_PAY_DAY = 28
 #: How many lower instalments the stepped suggestion begins with.
 LOWER_STEPS = 12
+#: Dates a person may type are looked at within a year of what a plan could reach.
+_REACH = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,9 @@ class Ground:
 
     def terms(self, request: TermsRequest) -> Terms:
         """The exact terms of a request; UnableToSchedule when there are none."""
+        for chosen in (request.first_due_on, request.upfront_due_on):
+            if chosen is not None and not self.today - _REACH <= chosen <= self.last_possible + _REACH:
+                raise UnableToSchedule(Unschedulable.DATE_OUT_OF_REACH)
         return terms_for(
             request,
             self.loans,
@@ -238,17 +243,18 @@ def examine(request: TermsRequest, ground: Ground) -> Assessment:
     try:
         terms = ground.terms(request)
     except UnableToSchedule as unable:
-        return Assessment(request, None, (_unschedulable(unable, ground.policy),))
+        return Assessment(request, None, tuple(_unschedulable(unable, request, ground.policy)))
     return Assessment(request, terms, check(terms, ground))
 
 
-def _unschedulable(unable: UnableToSchedule, policy: Policy) -> Finding:
-    if unable.reason is Unschedulable.TOO_MANY:
-        excess = unable.count - policy.max_instalments
-        return Finding(
-            "instalment_count", Severity.BLOCKS, unable.count, 1, policy.max_instalments, excess=excess
-        )
-    return Finding(unable.reason.value, Severity.BLOCKS)
+def _unschedulable(unable: UnableToSchedule, request: TermsRequest, policy: Policy) -> Iterable[Finding]:
+    if unable.reason is not Unschedulable.TOO_MANY:
+        yield Finding(unable.reason.value, Severity.BLOCKS)
+        return
+    excess = unable.count - policy.max_instalments
+    yield Finding("instalment_count", Severity.BLOCKS, unable.count, 1, policy.max_instalments, excess=excess)
+    if request.amount is not None and request.amount < policy.minimum_instalment:
+        yield Finding("instalment_minimum", Severity.BLOCKS, request.amount, policy.minimum_instalment)
 
 
 def check(terms: Terms, ground: Ground) -> tuple[Finding, ...]:
@@ -454,17 +460,24 @@ def _mended(request: TermsRequest, ground: Ground) -> TermsRequest:
         pay_day=min(max(request.pay_day, 1), LATEST_PAY_DAY),
         frequency=request.frequency if request.frequency in ground.policy.frequencies else Frequency.MONTHLY,
         loan_refs=refs if refs is None or known.issuperset(refs) else None,
-        upfront=request.upfront if _upfront_fits(request, ground) else None,
     )
-    if not mended.upfront:
+    if not payable_of(mended, ground):
+        mended = replace(mended, waive=(), loan_refs=None)
+    if not _upfront_fits(mended, ground):
         mended = replace(mended, upfront=None, upfront_due_on=None)
     elif mended.upfront_due_on is not None and not _upfront_day_fits(mended.upfront_due_on, ground):
         mended = replace(mended, upfront_due_on=None)
     low, high = ground.first_window(mended)
-    first = mended.first_due_on
-    if first is not None and not low <= ground.working_days.next_open(first) <= high:
+    if mended.first_due_on is not None and not _first_fits(mended, mended.first_due_on, low, high, ground):
         mended = replace(mended, first_due_on=None)
     return mended
+
+
+def _first_fits(request: TermsRequest, chosen: date, low: date, high: date, ground: Ground) -> bool:
+    if not low - _REACH <= chosen <= high:
+        return False
+    first = first_pay_day(chosen, pay_day=request.pay_day, frequency=request.frequency)
+    return low <= ground.working_days.next_open(first) <= high
 
 
 def _upfront_fits(request: TermsRequest, ground: Ground) -> bool:
@@ -495,8 +508,10 @@ def longest_count(request: TermsRequest, ground: Ground) -> int:
         return 0
     by_size = max(1, total // ground.policy.minimum_instalment.minor)
     most = min(ground.policy.max_instalments, by_size)
-    first = request.first_due_on or first_pay_day(
-        ground.first_window(request)[0], pay_day=request.pay_day, frequency=request.frequency
+    first = first_pay_day(
+        request.first_due_on or ground.first_window(request)[0],
+        pay_day=request.pay_day,
+        frequency=request.frequency,
     )
     dates = working_dates(
         first, most, request.frequency, pay_day=request.pay_day, working_days=ground.working_days

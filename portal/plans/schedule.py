@@ -31,6 +31,7 @@ class Unschedulable(StrEnum):
     STEP_TOO_LARGE = "step_too_large"
     TOO_MANY = "too_many"
     UNKNOWN_LOAN = "unknown_loan"
+    DATE_OUT_OF_REACH = "date_out_of_reach"
 
 
 class UnableToSchedule(ValueError):
@@ -181,8 +182,13 @@ def first_pay_day(earliest: date, *, pay_day: int, frequency: Frequency) -> date
     """The first date on or after `earliest` that is a pay day; `earliest` itself for weekly kinds."""
     if frequency not in MONTHLY_KINDS:
         return earliest
-    same_month = add_months(earliest, 0, day=pay_day)
-    return same_month if same_month >= earliest else add_months(earliest, 1, day=pay_day)
+    same_month = add_months(earliest, 0, day=_real_day(pay_day))
+    return same_month if same_month >= earliest else add_months(earliest, 1, day=_real_day(pay_day))
+
+
+def _real_day(pay_day: int) -> int:
+    """A day some month has; the policy says whether it was a good choice."""
+    return min(max(pay_day, 1), 31)
 
 
 def working_dates(
@@ -191,7 +197,7 @@ def working_dates(
     """`count` strictly increasing due dates; each pay day on which the bank is closed moves to the next open
     day, and the one after it counts from the pay day again, never from the moved date (S2)."""
     dates: list[date] = []
-    for nominal in due_dates(first, count, frequency, day=pay_day):
+    for nominal in due_dates(first, count, frequency, day=_real_day(pay_day)):
         moved = working_days.next_open(nominal)
         if dates and moved <= dates[-1]:
             moved = working_days.next_open(dates[-1] + timedelta(days=1))
@@ -251,8 +257,8 @@ def terms_for(
     if upfront.minor < 0 or upfront >= payable:
         raise UnableToSchedule(Unschedulable.UPFRONT_TOO_LARGE)
     amounts = amounts_for(request, payable - upfront)
-    first = request.first_due_on or first_pay_day(
-        first_earliest, pay_day=request.pay_day, frequency=request.frequency
+    first = first_pay_day(
+        request.first_due_on or first_earliest, pay_day=request.pay_day, frequency=request.frequency
     )
     dates = working_dates(
         first, len(amounts), request.frequency, pay_day=request.pay_day, working_days=working_days

@@ -47,7 +47,7 @@ class TermsRequest:
     count: int | None = None
     pay_day: int = 18
     frequency: Frequency = Frequency.MONTHLY
-    #: None: the first pay day the bank's rules allow
+    #: the first instalment is on the first pay day from then on; None: the first the bank's rules allow
     first_due_on: date | None = None
     upfront: Money | None = None
     upfront_due_on: date | None = None
