@@ -68,7 +68,7 @@ class Decision(Row):
         # nobody gives both decisions of an attempt (AC43); the seat says it across attempts
         UniqueConstraint("proposal_id", "attempt", "human_ref"),
         UniqueConstraint("proposal_id", "attempt", "staff_id"),
-        UniqueConstraint("staff_id", "form_key"),
+        UniqueConstraint("proposal_id", "staff_id", "form_key"),
         ForeignKeyConstraint(
             ["proposal_id", "human_ref", "stage"],
             ["review_seat.proposal_id", "review_seat.human_ref", "review_seat.stage"],
