@@ -5,12 +5,33 @@ A face answers by keyed digest. It holds neither a name nor an amount nor a prod
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Date, Index, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    Connection,
+    Date,
+    Index,
+    Select,
+    String,
+    UniqueConstraint,
+    column,
+    exists,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from portal.db import BigId, Base, Row
+from portal import audit
+from portal.access import counters
+from portal.access.limits import WRONG_CODES_ALL, WRONG_CODES_NETWORK
+from portal.access.models import Counter
+from portal.contacts.operations import place_hold
+from portal.db import Base, BigId, Row
+from portal.keys import Keys
+from portal.notices.verification import Asked, Face
 
 
 class NoticeFace(Base):
@@ -49,3 +70,151 @@ class WrongPerson(Row):
     notice_id: Mapped[int] = mapped_column(BigId, unique=True)
     network_digest: Mapped[str] = mapped_column(String(64))
     __table_args__ = (Index("ix_wrong_person_created", "created_at"),)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one look-up found. `is_seen`: this network's look in this hour is already on record."""
+
+    face: Face | None
+    is_seen: bool
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The outcome of a typed code. `wait_seconds` is above zero when this network must wait first."""
+
+    face: Face | None
+    wait_seconds: int = 0
+
+
+#: The person behind a notice, for a hold and nothing else: a number that no page is ever given.
+_NOTICE = table("notice", column("id"), column("borrower_id"))
+
+
+def look_up(
+    connection: Connection | Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime
+) -> Looked:
+    """The face behind a code or link, and whether this look is on record; one statement."""
+    return _looked(connection.execute(_looking(asked, network_digest, way, real_now)).one())
+
+
+def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
+    """Put one look on record; the same network's in the same hour is the same row."""
+    session.execute(
+        insert(NoticeSeen)
+        .values(
+            created_at=real_now,
+            asked_digest=asked.digest,
+            network_digest=network_digest,
+            way=way,
+            hour=_hour(real_now),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def try_code(session: Session, asked: Asked, *, keys: Keys, network: str, real_now: datetime) -> Tried:
+    """Look a typed code up, count it when it is wrong, and put the look on record.
+
+    Three statements whether the code is right, wrong or a slip. A network that was wrong too often
+    gets no answer until its window ends; too many wrong ones from everywhere raise an alarm, once a
+    window, and still let honest checks through.
+    """
+    network_digest = keys.digest("network", network)
+    looked = look_up(session, asked, network_digest=network_digest, way="code", real_now=real_now)
+    wrong = int(asked.can_be_ours and looked.face is None)
+    here, everywhere = _count(session, keys, network, wrong, real_now)
+    if wrong and everywhere == WRONG_CODES_ALL.most:
+        _raise_alarm(session, everywhere, real_now)
+    if here - wrong >= WRONG_CODES_NETWORK.most:
+        return Tried(None, wait_seconds=counters.seconds_left(WRONG_CODES_NETWORK, real_now))
+    record_seen(session, asked, network_digest=network_digest, way="code", real_now=real_now)
+    return Tried(looked.face)
+
+
+def report_wrong_person(session: Session, face: Face, *, keys: Keys, network: str, now: datetime) -> None:
+    """*This is not me*: keep the report and stop messages to that number until the bank has answered.
+
+    Repeating it changes nothing.
+    """
+    session.execute(
+        insert(WrongPerson)
+        .values(created_at=now, notice_id=face.notice_id, network_digest=keys.digest("network", network))
+        .on_conflict_do_nothing()
+    )
+    borrower_id = session.scalar(select(_NOTICE.c.borrower_id).where(_NOTICE.c.id == face.notice_id))
+    if borrower_id is not None:
+        place_hold(
+            session,
+            borrower_id=int(borrower_id),
+            kind="pause",
+            reason="wrong_number",
+            source=f"notice:{face.notice_id}",
+            now=now,
+        )
+
+
+def _looking(asked: Asked, network_digest: str, way: str, real_now: datetime) -> Select[Any]:
+    """One row always: the face's columns or nothing, and whether the look is on record."""
+    by = NoticeFace.token_digest if asked.kind == "token" else NoticeFace.code_digest
+    seen = exists().where(
+        NoticeSeen.asked_digest == asked.digest,
+        NoticeSeen.network_digest == network_digest,
+        NoticeSeen.way == way,
+        NoticeSeen.hour == _hour(real_now),
+    )
+    row = select(seen.label("is_seen")).subquery()
+    return select(
+        row.c.is_seen,
+        NoticeFace.notice_id,
+        NoticeFace.issued_on,
+        NoticeFace.expires_on,
+        NoticeFace.status,
+        NoticeFace.mobile_tail,
+    ).select_from(row.outerjoin(NoticeFace, by == asked.digest))
+
+
+def _looked(row: Any) -> Looked:
+    if row.notice_id is None:
+        return Looked(None, bool(row.is_seen))
+    face = Face(row.notice_id, row.issued_on, row.expires_on, row.status, row.mobile_tail)
+    return Looked(face, bool(row.is_seen))
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _count(session: Session, keys: Keys, network: str, wrong: int, real_now: datetime) -> tuple[int, int]:
+    """Add `wrong` (0 or 1) to this network's count and to everybody's, by one statement; both counts."""
+    rows = [
+        {
+            "scope": limit.scope,
+            "key_digest": keys.digest("counter", key),
+            "window_start": counters.window_start(real_now, limit.seconds),
+            "count": wrong,
+        }
+        for limit, key in ((WRONG_CODES_NETWORK, network), (WRONG_CODES_ALL, "all"))
+    ]
+    statement = insert(Counter).values(rows)
+    raised = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["scope", "key_digest", "window_start"],
+            set_={"count": Counter.count + statement.excluded.count},
+        ).returning(Counter.scope, Counter.count)
+    )
+    counts = {scope: count for scope, count in raised}
+    return counts[WRONG_CODES_NETWORK.scope], counts[WRONG_CODES_ALL.scope]
+
+
+def _raise_alarm(session: Session, count: int, real_now: datetime) -> None:
+    audit.record(
+        session,
+        actor=audit.SYSTEM,
+        event="notices.wrong_codes_alarm",
+        subject_kind="portal",
+        subject_ref="check",
+        now=real_now,
+        facts={"count": count, "window_seconds": WRONG_CODES_ALL.seconds},
+    )
