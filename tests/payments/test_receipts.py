@@ -1,0 +1,405 @@
+"""What the provider says, on both databases: any order, any number of times, one effect."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.accounts.models import LedgerLine, LoanBalance
+from portal.accounts.operations import rebalance, self_check
+from portal.audit import AuditEntry
+from portal.db import Database
+from portal.gateways.stripe import Checkout, PaymentReport, ProviderEventSeen, Report
+from portal.jurisdictions import pack
+from portal.keys import Keys
+from portal.messages.models import Message
+from portal.money import Money
+from portal.payments import operations, receipts
+from portal.payments.models import Payment, ProviderEvent, UnplacedMoney
+from portal.payments.receipts import Books, Outcome
+from tests import people
+
+NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+OFFERED = {"methods": ["card"], "locale": "zh", "title": "港湾银行"}
+
+
+def books(keys: Keys) -> Books:
+    return Books(
+        keys=keys, pack=pack("cn"), host="my.harbour.example", today=date(2026, 11, 20), now=NOW, real_now=NOW
+    )
+
+
+def begin(
+    database: Database,
+    borrower_id: int,
+    minor: int = 30_000,
+    *,
+    loan_ref: str = "L-LIN-1",
+    form_key: str = "form-1",
+    session_id: str | None = "cs_1",
+) -> operations.Attempt:
+    def unit(session: Session) -> operations.Attempt:
+        attempt = operations.create_attempt(
+            session,
+            borrower_id=borrower_id,
+            loan_ref=loan_ref,
+            amount=Money(minor, "CNY"),
+            form_key=form_key,
+            offered=OFFERED,
+            now=NOW,
+            real_now=NOW,
+        )
+        if session_id:
+            checkout = Checkout(session_id, f"http://pay.example/{session_id}", None)
+            operations.opened(
+                session, payment_id=attempt.payment_id, checkout=checkout, real_now=NOW, now=NOW
+            )
+        return attempt
+
+    return database.write(unit)
+
+
+def said(
+    attempt: operations.Attempt,
+    report: Report,
+    *,
+    event_id: str = "evt_1",
+    kind: str = "payment_intent.succeeded",
+    **changes: Any,
+) -> ProviderEventSeen:
+    payment = PaymentReport(
+        report=report,
+        reference=attempt.reference,
+        session_id="cs_1" if kind.startswith("checkout") else None,
+        intent_id="pi_1",
+        amount_minor=attempt.amount.minor,
+        currency="CNY",
+    )
+    return ProviderEventSeen(event_id, kind, "pi_1", replace(payment, **changes))
+
+
+def tell(database: Database, keys: Keys, event: ProviderEventSeen) -> Outcome:
+    return database.write(lambda session: receipts.receive(session, event=event, books=books(keys)))
+
+
+@dataclass
+class Truth:
+    state: str
+    lines: int
+    credited: int
+    aside: int
+    messages: int
+    faults: list[str]
+
+
+def truth(database: Database, reference: str) -> Truth:
+    with database.read() as connection:
+        state, payment_id = connection.execute(
+            select(Payment.state, Payment.id).where(Payment.reference == reference)
+        ).one()
+        ours = select(LedgerLine).where(LedgerLine.payment_id == payment_id).subquery()
+        columns = ("cost", "fee", "penalty_interest", "interest", "principal", "suspense")
+        total = sum(getattr(ours.c, f"{name}_minor") for name in columns)
+        lines, credited = connection.execute(
+            select(func.count(), func.coalesce(func.sum(total), 0)).select_from(ours)
+        ).one()
+        aside = connection.scalar(select(func.count()).select_from(UnplacedMoney))
+        messages = connection.scalar(select(func.count()).select_from(Message))
+        return Truth(state, lines, -int(credited), aside or 0, messages or 0, self_check(connection))
+
+
+@pytest.fixture
+def borrower_id(database: Database, keys: Keys) -> int:
+    return lin(database, keys)
+
+
+def lin(database: Database, keys: Keys) -> int:
+    """Lin, with her loans' figures worked out from their lines."""
+
+    def unit(session: Session) -> int:
+        borrower_id = people.lin(session, keys)
+        loan_ids = session.scalars(select(LoanBalance.loan_id)).all()
+        rebalance(session, loan_ids=loan_ids, as_of=people.BUSINESS_DATE, now=NOW)
+        return borrower_id
+
+    return database.write(unit)
+
+
+def test_money_is_credited_placed_and_told_of_once(database: Database, keys: Keys, borrower_id: int) -> None:
+    attempt = begin(database, borrower_id)
+
+    first = tell(database, keys, said(attempt, Report.PAID))
+    second = tell(database, keys, said(attempt, Report.PAID))
+
+    assert (first, second) == (Outcome.CREDITED, Outcome.CREDITED)
+    assert truth(database, attempt.reference) == Truth("posted", 1, 30_000, 0, 1, [])
+
+
+def test_the_placement_is_stored_with_its_rule_and_steps(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+
+    tell(database, keys, said(attempt, Report.PAID))
+
+    with database.read() as connection:
+        stored = connection.scalar(select(Payment.allocation).where(Payment.reference == attempt.reference))
+        columns = select(LoanBalance.due_now_minor, LoanBalance.principal_due_minor)
+        left = connection.execute(columns.order_by(LoanBalance.loan_id)).first()
+    assert stored is not None
+    (loan,) = stored["loans"]
+    assert "561" in loan["source"]
+    assert [(s["component"], s["amount_minor"], s["left_minor"]) for s in loan["steps"]] == [
+        ("penalty_interest", 2_000, 0),
+        ("interest", 10_000, 0),
+        ("principal", 18_000, 1_182_000),
+    ]
+    assert left is not None
+    assert tuple(left) == (1_182_000, 1_182_000)
+
+
+def test_an_old_card_pays_principal_first(database: Database, keys: Keys, borrower_id: int) -> None:
+    attempt = begin(database, borrower_id, loan_ref="C-LIN-1")
+
+    tell(database, keys, said(attempt, Report.PAID))
+
+    with database.read() as connection:
+        stored = connection.scalar(select(Payment.allocation))
+    assert stored is not None
+    assert [step["component"] for step in stored["loans"][0]["steps"]] == ["principal"]
+
+
+SIX = [
+    ("e1", "checkout.session.completed", Report.PROCESSING),
+    ("e2", "payment_intent.processing", Report.PROCESSING),
+    ("e3", "payment_intent.payment_failed", Report.DECLINED),
+    ("e4", "payment_intent.succeeded", Report.PAID),
+    ("e5", "checkout.session.async_payment_succeeded", Report.PAID),
+    ("e6", "checkout.session.expired", Report.EXPIRED),
+]
+
+
+def test_all_orders_of_six_events_end_alike(sqlite_database: Database, keys: Keys) -> None:
+    """Each order in a transaction of its own that is rolled back: 720 orders, one final state."""
+    borrower_id = lin(sqlite_database, keys)
+    attempt = begin(sqlite_database, borrower_id)
+    ends = set()
+    for order in itertools.permutations(SIX):
+        with Session(sqlite_database.writer) as session:
+            for event_id, kind, report in order:
+                receipts.receive(
+                    session, event=said(attempt, report, event_id=event_id, kind=kind), books=books(keys)
+                )
+            state = session.scalar(select(Payment.state))
+            lines = session.scalars(
+                select(LedgerLine.principal_minor).where(LedgerLine.payment_id == attempt.payment_id)
+            ).all()
+            ends.add((state, tuple(lines), session.scalar(select(func.count()).select_from(UnplacedMoney))))
+            session.rollback()
+    assert ends == {("posted", (-18_000,), 0)}
+
+
+def test_random_orders_with_copies_end_alike(database: Database, keys: Keys, borrower_id: int) -> None:
+    attempt = begin(database, borrower_id)
+    shuffler = random.Random(20261120)
+    pile = [event for event in SIX for _ in range(shuffler.randint(1, 5))]
+    shuffler.shuffle(pile)
+
+    for event_id, kind, report in pile:
+        tell(database, keys, said(attempt, report, event_id=event_id, kind=kind))
+
+    assert truth(database, attempt.reference) == Truth("posted", 1, 30_000, 0, 1, [])
+
+
+def test_fifty_parallel_deliveries_of_one_event_have_one_effect(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+    event = said(attempt, Report.PAID)
+    outcomes: list[Outcome] = []
+    _at_once(50, lambda number: outcomes.append(tell(database, keys, event)))
+
+    assert outcomes == [Outcome.CREDITED] * 50
+    assert truth(database, attempt.reference) == Truth("posted", 1, 30_000, 0, 1, [])
+
+
+def test_two_events_of_one_payment_at_once_credit_it_once(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+    outcomes: list[Outcome] = []
+
+    def deliver(number: int) -> None:
+        kind = ("payment_intent.succeeded", "checkout.session.completed")[number % 2]
+        event = said(attempt, Report.PAID, event_id=f"evt_{number % 2}", kind=kind)
+        outcomes.append(tell(database, keys, event))
+
+    _at_once(20, deliver)
+
+    assert set(outcomes) == {Outcome.CREDITED, Outcome.NOTED}
+    assert truth(database, attempt.reference) == Truth("posted", 1, 30_000, 0, 1, [])
+
+
+def _at_once(count: int, work: Any) -> None:
+    barrier = threading.Barrier(count)
+    failures: list[BaseException] = []
+
+    def run(number: int) -> None:
+        barrier.wait()
+        try:
+            work(number)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"amount_minor": 29_999}, "amount_differs"),
+        ({"amount_minor": 30_001}, "amount_differs"),
+        ({"amount_minor": None}, "amount_differs"),
+        ({"currency": "USD"}, "currency_differs"),
+        ({"currency": "XXX"}, "currency_differs"),
+    ],
+)
+def test_money_that_differs_never_reaches_the_loan(
+    database: Database, keys: Keys, borrower_id: int, changes: dict[str, Any], reason: str
+) -> None:
+    attempt = begin(database, borrower_id)
+
+    outcome = tell(database, keys, said(attempt, Report.PAID, **changes))
+
+    assert outcome is Outcome.SUSPENSE
+    assert truth(database, attempt.reference) == Truth("succeeded", 0, 0, 1, 0, [])
+    with database.read() as connection:
+        assert connection.scalar(select(UnplacedMoney.reason)) == reason
+        alarms = connection.scalars(select(AuditEntry.facts).where(AuditEntry.event == "payment.alarm")).all()
+    assert [alarm["reason"] for alarm in alarms] == [reason]
+
+
+def test_two_hundred_mismatches_credit_nothing_and_keep_all(sqlite_database: Database, keys: Keys) -> None:
+    borrower_id = lin(sqlite_database, keys)
+    for number in range(1, 201):
+        attempt = begin(
+            sqlite_database, borrower_id, number, form_key=f"f{number}", session_id=f"cs_{number}"
+        )
+        wrong = said(
+            attempt, Report.PAID, event_id=f"e{number}", intent_id=f"pi_{number}", amount_minor=number + 1
+        )
+        assert tell(sqlite_database, keys, wrong) is Outcome.SUSPENSE
+
+    with sqlite_database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(UnplacedMoney)) == 200
+        paid = select(func.count()).where(LedgerLine.payment_id.is_not(None))
+        assert connection.scalar(paid) == 0
+
+
+def test_two_events_of_the_same_wrong_money_are_kept_apart_once(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+
+    tell(database, keys, said(attempt, Report.PAID, amount_minor=1))
+    second = said(attempt, Report.PAID, event_id="evt_2", kind="checkout.session.completed", amount_minor=1)
+
+    assert tell(database, keys, second) is Outcome.NOTED
+    assert truth(database, attempt.reference).aside == 1
+
+
+def test_a_second_payment_for_one_attempt_is_kept_apart(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+    tell(database, keys, said(attempt, Report.PAID))
+
+    outcome = tell(database, keys, said(attempt, Report.PAID, event_id="evt_2", intent_id="pi_2"))
+
+    assert outcome is Outcome.SUSPENSE
+    assert truth(database, attempt.reference) == Truth("posted", 1, 30_000, 1, 1, [])
+
+
+def test_an_event_before_its_row_waits_and_is_applied_by_the_sweep(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+    early = said(attempt, Report.PAID, event_id="evt_early")
+    unknown = replace(early, payment=replace(early.payment, reference="P-0000-00000"))
+
+    assert tell(database, keys, unknown) is Outcome.WAITING
+    assert database.write(lambda session: receipts.apply_waiting(session, books=books(keys))) == 0
+
+    def row_turns_up(session: Session) -> None:
+        row = session.get_one(Payment, attempt.payment_id)
+        row.reference = "P-0000-00000"
+
+    database.write(row_turns_up)
+    assert database.write(lambda session: receipts.apply_waiting(session, books=books(keys))) == 1
+    assert truth(database, "P-0000-00000") == Truth("posted", 1, 30_000, 0, 1, [])
+
+
+def test_money_whose_payment_never_turns_up_is_set_aside_with_an_alarm(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+    event = said(attempt, Report.PAID)
+    tell(database, keys, replace(event, payment=replace(event.payment, reference="P-0000-00000")))
+
+    late = NOW + timedelta(seconds=1)
+    database.write(lambda session: receipts.set_aside_unknown(session, before=late, books=books(keys)))
+
+    with database.read() as connection:
+        assert connection.scalar(select(UnplacedMoney.reason)) == "unknown_payment"
+        assert connection.scalar(select(ProviderEvent.outcome)) == Outcome.SUSPENSE
+
+
+def test_an_event_without_our_reference_is_only_kept(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    attempt = begin(database, borrower_id)
+
+    outcome = tell(database, keys, said(attempt, Report.PAID, reference=""))
+
+    assert outcome is Outcome.NOTED
+    assert truth(database, attempt.reference).credited == 0
+
+
+def test_a_late_word_never_lowers_a_payment(database: Database, keys: Keys, borrower_id: int) -> None:
+    attempt = begin(database, borrower_id)
+    tell(database, keys, said(attempt, Report.PAID))
+
+    words: Sequence[Report] = (Report.PROCESSING, Report.FAILED, Report.EXPIRED, Report.DECLINED)
+    for number, word in enumerate(words):
+        tell(database, keys, said(attempt, word, event_id=f"late_{number}"))
+
+    assert truth(database, attempt.reference).state == "posted"
+
+
+def test_more_than_is_left_by_now_goes_to_suspense(database: Database, keys: Keys, borrower_id: int) -> None:
+    first = begin(database, borrower_id, 1_212_000, form_key="a", session_id="cs_a")
+    second = begin(database, borrower_id, 1_000, form_key="b", session_id="cs_b")
+
+    tell(database, keys, said(first, Report.PAID, event_id="a", intent_id="pi_a"))
+    tell(database, keys, said(second, Report.PAID, event_id="b", intent_id="pi_b"))
+
+    with database.read() as connection:
+        columns = select(LoanBalance.due_now_minor, LoanBalance.suspense_minor)
+        balance = connection.execute(columns.order_by(LoanBalance.loan_id)).first()
+    assert balance is not None
+    assert tuple(balance) == (0, 1_000)
+    assert truth(database, second.reference).credited == 1_000
