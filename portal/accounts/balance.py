@@ -140,7 +140,9 @@ class Totals:
     suspense: int = 0
     line_count: int = 0
 
-    def add(self, *, effect: str, amounts: Mapping[str, int], suspense_minor: int = 0, lines: int = 1) -> None:
+    def add(
+        self, *, effect: str, amounts: Mapping[str, int], suspense_minor: int = 0, lines: int = 1
+    ) -> None:
         """Add lines whose effect is of one kind. Raises LedgerFault('kind') for an unknown one."""
         if effect in CHARGES:
             column, sign = self.owed, 1
@@ -221,12 +223,9 @@ def instalments(terms: LoanTerms) -> Iterator[Instalment]:
     The last falls due on the maturity date, the others on the pay day of the months before it (the
     last day where a month lacks it).
     """
-    parts = _PRINCIPAL_PARTS[terms.method](terms)
-    if terms.method == "bullet":
-        yield Instalment(terms.matures_on, terms.principal_minor)
-        return
+    parts = tuple(_PRINCIPAL_PARTS[terms.method](terms))
     for index, minor in enumerate(parts):
-        before = terms.term_count - 1 - index
+        before = len(parts) - 1 - index
         due_on = add_months(terms.matures_on, -before, day=terms.pay_day) if before else terms.matures_on
         yield Instalment(due_on, minor)
 

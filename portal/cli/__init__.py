@@ -1,16 +1,14 @@
-"""What an operator types. Each module of this package has one click group, `group`, listed here."""
+"""What an operator types. Each module of this package has one click group, `group`."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 from flask import Flask
 
-#: Modules beside this one; each has a `flask.cli.AppGroup` named `group`.
-GROUPS: tuple[str, ...] = ("intake",)
-
 
 def register(app: Flask) -> None:
-    """Make every command group known to `app`."""
-    for name in GROUPS:
-        app.cli.add_command(import_module(f"{__name__}.{name}").group)
+    """Make the command group of every module of this package known to `app`."""
+    for module in iter_modules(__path__):
+        app.cli.add_command(import_module(f"{__name__}.{module.name}").group)

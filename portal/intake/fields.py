@@ -1,0 +1,431 @@
+"""The files and fields an intake understands, and the one strict reading of each kind of field.
+
+Pure. A bank's mapping says which of its columns is which field; what a field may hold is said here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from portal.money import EXPONENTS, LARGEST_MINOR, AmountError, Money, rate
+
+Value = str | int | date | datetime | Decimal | tuple[str, ...] | None
+#: Reads one cell; the second argument is the currency of the row's loan. Raises FieldFault.
+Parser = Callable[[str, str], Value]
+
+
+class FieldFault(ValueError):
+    """A cell that cannot be read. `reason` is a key of `reasons.TEXTS`, `facts` fill its text."""
+
+    def __init__(self, reason: str, **facts: object) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.facts = facts
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a field may hold.
+
+    `kind`: ref, refs, text, date, moment, amount (not negative), signed, code, rate, number, phone,
+    id_number, currency. `size` is the longest text or largest number. `personal` values never
+    appear in a report.
+    """
+
+    kind: str
+    size: int = 32
+    optional: bool = False
+    personal: bool = False
+
+
+_REF, _DATE, _MOMENT, _CODE = Field("ref"), Field("date"), Field("moment"), Field("code")
+_AMOUNT, _SIGNED = Field("amount"), Field("signed")
+_SHORT_REF = Field("ref", 16)
+_COMPONENTS = ("principal", "interest", "penalty_interest", "charges", "fee", "cost")
+
+#: file -> field -> what it may hold. The order is that of checking and of writing.
+FILES: Mapping[str, Mapping[str, Field]] = {
+    "agencies": {
+        "agency_ref": _SHORT_REF,
+        "name": Field("text", 100),
+        "kind": _CODE,
+        "phone": Field("phone", 20),
+        "engaged_from": _DATE,
+        "engaged_until": _DATE,
+    },
+    "officers": {
+        "officer_ref": _SHORT_REF,
+        "name": Field("text", 100, personal=True),
+        "agency_ref": _SHORT_REF,
+        "role": Field("text", 32),
+        "phone": Field("phone", 20, personal=True),
+        "card_valid_until": _DATE,
+        "status": _CODE,
+    },
+    "customers": {
+        "customer_ref": _REF,
+        "name": Field("text", 100, personal=True),
+        "id_number": Field("id_number", 24, personal=True),
+        "phone": Field("phone", 20, personal=True),
+        "language": _CODE,
+        "address": Field("text", 300, personal=True),
+    },
+    "loans": {
+        "loan_ref": _REF,
+        "customer_ref": _REF,
+        "product": Field("text", 64),
+        "product_class": _CODE,
+        "currency": Field("currency"),
+        "opened_on": _DATE,
+        "matures_on": _DATE,
+        "principal": _AMOUNT,
+        "annual_rate": Field("rate"),
+        "penalty_multiple": Field("rate"),
+        "day_count": _CODE,
+        "method": _CODE,
+        "pay_day": Field("number", 31),
+        "term_count": Field("number", 600),
+        "days_overdue": Field("number", 36_500),
+        "status": _CODE,
+    },
+    "ledger": {
+        "line_ref": Field("ref", 48),
+        "loan_ref": _REF,
+        "posted_on": _DATE,
+        "kind": _CODE,
+        **{name: _SIGNED for name in _COMPONENTS},
+        "memo": Field("text", 200, optional=True),
+        "reverses_ref": Field("ref", 48, optional=True),
+        "external_ref": Field("ref", 64, optional=True),
+    },
+    "balances": {
+        "loan_ref": _REF,
+        "as_of": _DATE,
+        **{
+            f"{name}_{what}": _AMOUNT for what in ("owed", "paid", "forgiven", "left") for name in _COMPONENTS
+        },
+        "principal_due": _AMOUNT,
+        "due_now": _AMOUNT,
+    },
+    "notices": {
+        "notice_ref": _REF,
+        "customer_ref": _REF,
+        "loan_refs": Field("refs"),
+        "channel": _CODE,
+        "purpose": _CODE,
+        "issued_at": _MOMENT,
+        "expires_on": _DATE,
+        "status": _CODE,
+        "sender": Field("text", 32, optional=True),
+        "agency_ref": _SHORT_REF,
+        "stated_on": _DATE,
+        "stated": _AMOUNT,
+        "payee_account": Field("text", 40),
+        "body": Field("text", 4000, personal=True),
+        "body_without_link": Field("text", 4000, personal=True),
+    },
+    "visits": {
+        "visit_ref": _REF,
+        "notice_ref": _REF,
+        "starts_at": _MOMENT,
+        "ends_at": _MOMENT,
+        "address": Field("text", 300, personal=True),
+        "lead_officer_ref": _SHORT_REF,
+        "second_officer_ref": Field("ref", 16, optional=True),
+        "purpose": Field("text", 100),
+        "state": _CODE,
+    },
+}
+
+#: The field that names a row, per file.
+KEYS = {
+    "agencies": "agency_ref",
+    "officers": "officer_ref",
+    "customers": "customer_ref",
+    "loans": "loan_ref",
+    "ledger": "line_ref",
+    "balances": "loan_ref",
+    "notices": "notice_ref",
+    "visits": "visit_ref",
+}
+
+#: What a code may be translated to: the portal's own stored codes.
+CODES: Mapping[tuple[str, str], frozenset[str]] = {
+    ("agencies", "kind"): frozenset({"bank", "agency", "law_firm"}),
+    ("officers", "status"): frozenset({"active", "left"}),
+    ("customers", "language"): frozenset({"zh", "zh_Hant", "en"}),
+    ("loans", "product_class"): frozenset({"loan", "card"}),
+    ("loans", "day_count"): frozenset({"actual/360", "actual/365", "actual/actual", "30/360"}),
+    ("loans", "method"): frozenset({"equal_principal", "equal_instalments", "bullet"}),
+    ("loans", "status"): frozenset({"current", "overdue"}),
+    ("ledger", "kind"): frozenset(
+        {"disbursement", "interest", "penalty_interest", "fee", "cost", "payment", "waiver", "reversal"}
+    ),
+    ("notices", "channel"): frozenset({"sms", "call", "letter", "visit", "lawyer_letter"}),
+    ("notices", "purpose"): frozenset({"reminder", "notification", "visit", "legal"}),
+    ("notices", "status"): frozenset({"live", "withdrawn"}),
+    ("visits", "state"): frozenset({"planned", "cancelled", "done"}),
+}
+
+AMOUNTS = frozenset({"amount", "signed"})
+_FORGIVEN = frozenset(f"{name}_forgiven" for name in _COMPONENTS)
+_SPLIT = frozenset({"fee", "cost"})
+_OPTIONAL_COLUMNS = _FORGIVEN | {"external_ref"}
+_REF_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f�]")
+_DATE_TOKENS = {
+    "YYYY": "([0-9]{4})",
+    "MM": "([0-9]{2})",
+    "DD": "([0-9]{2})",
+    "hh": "([0-9]{2})",
+    "mm": "([0-9]{2})",
+}
+_EARLIEST, _LATEST = date(1970, 1, 1), date(2199, 12, 31)
+
+
+def missing_fields(file: str, found: frozenset[str]) -> list[str]:
+    """Fields of `file` that a mapping must name and does not. Fees and costs come in one column
+    (`charges`) or in two (`fee`, `cost`); forgiven amounts and the outside reference may be absent."""
+    missing = []
+    split = any(name.split("_")[0] in _SPLIT for name in found if file in ("ledger", "balances"))
+    for name in FILES[file]:
+        base = name.split("_")[0]
+        if name in found or name in _OPTIONAL_COLUMNS:
+            continue
+        if file in ("ledger", "balances") and (base in _SPLIT) != split and base in (*_SPLIT, "charges"):
+            continue
+        missing.append(name)
+    return missing
+
+
+def date_pattern(form: str) -> re.Pattern[str]:
+    """The expression for a declared form such as `YYYYMMDD` or `YYYY-MM-DD hh:mm`; ASCII digits only."""
+    pieces = re.split("(YYYY|MM|DD|hh|mm)", form)
+    return re.compile("".join(_DATE_TOKENS.get(piece) or re.escape(piece) for piece in pieces))
+
+
+def cell_pattern(field: Field) -> str:
+    """What a plain, unquoted cell of this kind looks like; the quick look at a whole line."""
+    if field.kind in AMOUNTS:
+        return r"-?[0-9.]{1,16}"
+    if field.kind == "ref" and not field.optional:
+        return rf"{_REF_FORM}"
+    if field.kind == "number":
+        return "[0-9]{1,6}"
+    return '[^,"\x00-\x1f\x7f�]*'
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """How a mapping writes dates, moments, amounts and lists."""
+
+    date: str
+    moment: str
+    amount: str
+    list_separator: str
+    zone: str
+
+
+def parser_for(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    """The strict reading of one field under a mapping's declared forms."""
+    parse = _PARSERS[field.kind](field, forms, codes)
+
+    def read(text: str, currency: str) -> Value:
+        if text == "":
+            if field.optional:
+                return None
+            raise FieldFault("empty")
+        return parse(text, currency)
+
+    return read
+
+
+def _ref(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    pattern = re.compile(_REF_FORM)
+
+    def read(text: str, currency: str) -> Value:
+        if pattern.fullmatch(text) is None:
+            raise FieldFault("ref")
+        if len(text) > field.size:
+            raise FieldFault("long", size=field.size)
+        return text
+
+    return read
+
+
+def _refs(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    one = _ref(field, forms, codes)
+
+    def read(text: str, currency: str) -> Value:
+        found = tuple(text.split(forms.list_separator))
+        for part in found:
+            one(part, currency)
+        if len(set(found)) != len(found):
+            raise FieldFault("repeated_ref")
+        return found
+
+    return read
+
+
+def _text(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    def read(text: str, currency: str) -> Value:
+        if _CONTROL.search(text):
+            raise FieldFault("control")
+        if len(text) > field.size:
+            raise FieldFault("long", size=field.size)
+        return text
+
+    return read
+
+
+def _date(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    pattern = date_pattern(forms.date)
+    cache: dict[str, date] = {}
+
+    def read(text: str, currency: str) -> Value:
+        known = cache.get(text)
+        if known is not None:
+            return known
+        match = pattern.fullmatch(text)
+        if match is None:
+            raise FieldFault("date_form", form=forms.date)
+        try:
+            found = date(*(int(part) for part in match.groups()))
+        except ValueError:
+            raise FieldFault("date_none", form=forms.date) from None
+        if not _EARLIEST <= found <= _LATEST:
+            raise FieldFault("date_range")
+        if len(cache) < 50_000:
+            cache[text] = found
+        return found
+
+    return read
+
+
+def _moment(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    pattern, zone = date_pattern(forms.moment), ZoneInfo(forms.zone)
+
+    def read(text: str, currency: str) -> Value:
+        match = pattern.fullmatch(text)
+        if match is None:
+            raise FieldFault("date_form", form=forms.moment)
+        year, month, day, hour, minute = (int(part) for part in match.groups())
+        try:
+            found = datetime(year, month, day, hour, minute, tzinfo=zone)
+        except ValueError:
+            raise FieldFault("date_none", form=forms.moment) from None
+        if not _EARLIEST <= found.date() <= _LATEST:
+            raise FieldFault("date_range")
+        return found
+
+    return read
+
+
+def _amount(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    signed = field.kind == "signed"
+    parse = _point if forms.amount == "point" else _minor
+
+    def read(text: str, currency: str) -> Value:
+        if text == "0.00" and EXPONENTS[currency] == 2:
+            return 0
+        return parse(text, currency, signed)
+
+    return read
+
+
+def _point(text: str, currency: str, signed: bool) -> int:
+    try:
+        return Money.from_file(text, currency, signed=signed).minor
+    except AmountError as error:
+        raise FieldFault(f"amount_{error.reason}", currency=currency) from None
+
+
+def _minor(text: str, currency: str, signed: bool) -> int:
+    if re.fullmatch(r"0|-?[1-9][0-9]{0,13}", text) is None:
+        raise FieldFault("amount_form", currency=currency)
+    if abs(int(text)) > LARGEST_MINOR:
+        raise FieldFault("amount_large", currency=currency)
+    if text.startswith("-") and not signed:
+        raise FieldFault("amount_sign", currency=currency)
+    return int(text)
+
+
+def _code(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    def read(text: str, currency: str) -> Value:
+        try:
+            return codes[text]
+        except KeyError:
+            raise FieldFault("code", known=", ".join(codes)) from None
+
+    return read
+
+
+def _rate(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    def read(text: str, currency: str) -> Value:
+        try:
+            found = rate(text)
+        except AmountError:
+            raise FieldFault("rate") from None
+        if found > 10:
+            raise FieldFault("rate")
+        return found
+
+    return read
+
+
+def _number(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    pattern = re.compile("0|[1-9][0-9]{0,5}")
+
+    def read(text: str, currency: str) -> Value:
+        if pattern.fullmatch(text) is None:
+            raise FieldFault("number")
+        if int(text) > field.size:
+            raise FieldFault("number_large", size=field.size)
+        return int(text)
+
+    return read
+
+
+def _matching(expression: str, reason: str) -> Callable[[Field, Forms, Mapping[str, str]], Parser]:
+    pattern = re.compile(expression)
+
+    def made(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+        def read(text: str, currency: str) -> Value:
+            if pattern.fullmatch(text) is None or len(text) > field.size:
+                raise FieldFault(reason)
+            return text
+
+        return read
+
+    return made
+
+
+def _currency(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    def read(text: str, currency: str) -> Value:
+        if text not in EXPONENTS:
+            raise FieldFault("currency", known=", ".join(sorted(EXPONENTS)))
+        return text
+
+    return read
+
+
+_PARSERS: Mapping[str, Callable[[Field, Forms, Mapping[str, str]], Parser]] = {
+    "ref": _ref,
+    "refs": _refs,
+    "text": _text,
+    "date": _date,
+    "moment": _moment,
+    "amount": _amount,
+    "signed": _amount,
+    "code": _code,
+    "rate": _rate,
+    "number": _number,
+    "phone": _matching(r"\+?[0-9]{6,15}", "phone"),
+    "id_number": _matching(r"[0-9A-Z]{4,24}", "id_number"),
+    "currency": _currency,
+}
