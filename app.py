@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from portal import cli
+from portal import cli, logs
 from portal import settings as portal_settings
 from portal.dates import Clock
 from portal.db import Database
@@ -42,6 +42,7 @@ def create_app(
 ) -> Flask:
     """The portal as a WSGI application. Raises BadSettings, naming each variable at fault."""
     settings = settings or portal_settings.load()
+    logs.configure(as_json=settings.log_json)
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.config.update(MAX_CONTENT_LENGTH=110 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, MAX_FORM_PARTS=500)
     app.secret_key = settings.pepper

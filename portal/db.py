@@ -106,7 +106,13 @@ class Row(Base):
 def append_only(table: Table) -> None:
     """Let `table` take new rows only: the database itself refuses UPDATE and DELETE."""
     for statement in append_only_sql(table.name):
-        event.listen(table, "after_create", DDL(statement["sql"]).execute_if(dialect=statement["dialect"]))
+        event.listen(
+            table,
+            "after_create",
+            DDL(statement["sql"]).execute_if(  # type: ignore[no-untyped-call]
+                dialect=statement["dialect"]
+            ),
+        )
 
 
 def append_only_sql(name: str) -> list[dict[str, str]]:

@@ -122,7 +122,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     env = Env(eager=False, prefix="PORTAL_")
     if environ is not None:
         env = _MappedEnv(environ)
-    values = {
+    values: dict[str, Any] = {
         "environment": env.str("ENVIRONMENT", validate=validate.OneOf(ENVIRONMENTS)),
         "database_url": env.str("DATABASE_URL"),
         "data_dir": env.path("DATA_DIR"),

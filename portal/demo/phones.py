@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from portal.accounts.models import Loan
 from portal.borrowers.models import Borrower
@@ -39,37 +40,31 @@ class Paper:
     text: str
 
 
+_OWNER = (
+    Borrower.id,
+    Borrower.customer_ref,
+    Borrower.name_sealed,
+    Borrower.phone_sealed,
+    Borrower.id_tail_sealed,
+)
+
+
 def owner_of(connection: Connection, keys: Keys, customer_ref: str) -> Owner | None:
     """The borrower behind a customer number."""
-    row = connection.execute(
-        select(
-            Borrower.id,
-            Borrower.customer_ref,
-            Borrower.name_sealed,
-            Borrower.phone_sealed,
-            Borrower.id_tail_sealed,
-        ).where(Borrower.customer_ref == customer_ref)
-    ).one_or_none()
+    row = connection.execute(select(*_OWNER).where(Borrower.customer_ref == customer_ref)).one_or_none()
     return None if row is None else _owner(keys, row)
 
 
 def suggestions(connection: Connection, keys: Keys) -> list[tuple[Owner, int]]:
     """A few borrowers and how many loans each has."""
     rows = connection.execute(
-        select(
-            Borrower.id,
-            Borrower.customer_ref,
-            Borrower.name_sealed,
-            Borrower.phone_sealed,
-            Borrower.id_tail_sealed,
-            func.count(Loan.id),
-        )
+        select(*_OWNER, func.count(Loan.id).label("loans"))
         .join(Loan, Loan.borrower_id == Borrower.id)
         .where(Borrower.customer_ref.in_(SUGGESTED))
         .group_by(Borrower.id)
         .order_by(Borrower.customer_ref)
     ).all()
-    return [(_owner(keys, row), int(row[5])) for row in rows]
+    return [(_owner(keys, row), int(row.loans)) for row in rows]
 
 
 def texts_of(connection: Connection, keys: Keys, owner: Owner) -> tuple[sms.PhoneText, ...]:
@@ -82,21 +77,28 @@ def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
     rows = connection.execute(
         select(Notice.channel, Notice.issued_at, Notice.body, Notice.code_sealed)
         .where(
-            Notice.borrower_id == owner.borrower_id, Notice.channel != "sms", Notice.code_sealed.is_not(None)
+            Notice.borrower_id == owner.borrower_id,
+            Notice.channel != "sms",
+            Notice.code_sealed.is_not(None),
         )
         .order_by(Notice.issued_at.desc())
     ).all()
     return [
-        Paper(row[0], row[1], notices.filled_text(row[2], notices.open_code(keys, row[3]))) for row in rows
+        Paper(
+            row.channel,
+            row.issued_at,
+            notices.filled_text(row.body, notices.open_code(keys, row.code_sealed)),
+        )
+        for row in rows
+        if row.code_sealed is not None
     ]
 
 
-def _owner(keys: Keys, row: object) -> Owner:
-    borrower_id, customer_ref, name, phone, id_tail = tuple(row)[:5]  # type: ignore[arg-type, call-overload]
+def _owner(keys: Keys, row: Row[*tuple[Any, ...]]) -> Owner:
     return Owner(
-        borrower_id=borrower_id,
-        customer_ref=customer_ref,
-        name=keys.unseal("borrower.name", name),
-        phone=keys.unseal("borrower.phone", phone),
-        id_tail=keys.unseal("borrower.id_tail", id_tail),
+        borrower_id=row.id,
+        customer_ref=row.customer_ref,
+        name=keys.unseal("borrower.name", row.name_sealed),
+        phone=keys.unseal("borrower.phone", row.phone_sealed),
+        id_tail=keys.unseal("borrower.id_tail", row.id_tail_sealed),
     )

@@ -25,7 +25,7 @@ def change() -> Response:
         (TEXT_SIZE_COOKIE, "text_size", TEXT_SIZES),
     ):
         value = request.form.get(field)
-        if value in allowed:
+        if value is not None and value in allowed:
             response.set_cookie(
                 cookie,
                 value,
