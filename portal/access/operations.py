@@ -22,6 +22,7 @@ from portal import audit
 from portal.access import codes, limits
 from portal.access.counters import count_towards, counted, seconds_left
 from portal.access.models import AccessNumber, Challenge
+from portal.access.sessions import OpenedSession, open_session
 from portal.borrowers.models import Borrower
 from portal.keys import Keys
 
@@ -95,6 +96,14 @@ class Refused:
     browser, five tries used, or the day's budget used). People before proof see one wording for both."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A session is open; `is_first` when the access number was issued with it and must be shown."""
+
+    opened: OpenedSession
+    is_first: bool
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,34 @@ def answer_challenge(
         return Refused("wrong")
     session.execute(_quiet(update(Challenge).where(Challenge.id == taken.id).values(used_at=real_now)))
     return Accepted(int(taken.borrower_id), int(taken.id))
+
+
+def finish_sign_in(
+    session: Session,
+    *,
+    keys: Keys,
+    browser: str,
+    code: str,
+    id_tail: str,
+    real_now: datetime,
+    replaces: str | None,
+) -> SignedIn | Refused:
+    """Answer the sign-in challenge and open a session; the first one also issues the access number.
+
+    `replaces` is the digest of the session this browser had before, if any; it ends here.
+    """
+    answer = answer_challenge(
+        session, keys=keys, browser=browser, purpose=SIGN_IN, code=code, id_tail=id_tail, real_now=real_now
+    )
+    if isinstance(answer, Refused):
+        return answer
+    _number, is_first = access_number_of(
+        session, keys=keys, borrower_id=answer.borrower_id, real_now=real_now
+    )
+    opened = open_session(
+        session, keys=keys, borrower_id=answer.borrower_id, real_now=real_now, replaces=replaces
+    )
+    return SignedIn(opened, is_first)
 
 
 def access_number_of(
