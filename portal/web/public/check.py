@@ -1,7 +1,76 @@
-"""The check pages of the public door."""
+"""The public verdict: is what somebody holds one of ours? By link (GET) and by typed code (POST).
+
+A GET never counts, spends or signs in. Every verdict has status 200, the same headers and the same
+work behind it; nothing but the public face of a notice is read.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response, render_template, request
+
+from portal.access.codes import grouped
+from portal.access.limits import network_of
+from portal.notices import faces
+from portal.notices.verification import Asked, Face, asked_for, verdict_on
+from portal.web import errors
+from portal.web.context import portal
 
 blueprint = Blueprint("check", __name__)
+
+#: Nobody types more than this; what is longer is cut before it is read.
+LONGEST_TYPED = 200
+
+
+@blueprint.get("/check")
+def page() -> str:
+    """The page that takes a code."""
+    return render_template("public/check/page.html", typed="")
+
+
+@blueprint.post("/check")
+def typed() -> str | Response:
+    """The verdict on a typed code; a network that was wrong too often is told when to try again."""
+    p, text = portal(), request.form.get("code", "")[:LONGEST_TYPED]
+    if not text.strip():
+        return render_template("public/check/page.html", typed="", empty=True)
+    asked = asked_for(p.keys, text)
+    network = network_of(request.remote_addr)
+    tried = p.db.write(
+        lambda session: faces.try_code(
+            session, asked, keys=p.keys, network=network, real_now=p.clock.real_now()
+        )
+    )
+    if tried.wait_seconds:
+        return errors.page(429, retry_after=tried.wait_seconds)
+    return _verdict(asked, tried.face, text)
+
+
+@blueprint.get("/n/<token>")
+def link(token: str) -> str:
+    """The verdict on a link. It may leave a row that somebody looked, and changes nothing else."""
+    p = portal()
+    asked, real_now = asked_for(p.keys, token, link=True), p.clock.real_now()
+    network = p.keys.digest("network", network_of(request.remote_addr))
+    with p.db.read() as connection:
+        looked = faces.look_up(connection, asked, network_digest=network, way="link", real_now=real_now)
+    if not looked.is_seen:
+        p.db.write(
+            lambda session: faces.record_seen(
+                session, asked, network_digest=network, way="link", real_now=real_now
+            )
+        )
+    return _verdict(asked, looked.face, "")
+
+
+def _verdict(asked: Asked, face: Face | None, text: str) -> str:
+    """The page of one verdict."""
+    verdict = verdict_on(asked, face, today=portal().clock.today())
+    return render_template(
+        "public/check/verdict.html",
+        verdict=verdict,
+        face=face,
+        asked=asked,
+        code=grouped(asked.plain) if asked.kind == "code" else "",
+        typed=text,
+        checked_at=portal().clock.now(),
+    )

@@ -1,0 +1,94 @@
+"""Notices from the operator's side: give them their codes and hand their texts to the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, cast
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from portal.dates import Clock
+from portal.db import Database
+from portal.intake.queries import demonstration_batches
+from portal.keys import Keys
+from portal.notices import operations, queries
+from portal.notices.operations import Sending, Sent
+from portal.settings import Settings
+
+group = AppGroup("notices", help="Codes for notices, and the sending of their texts.")
+
+
+class Portal(Protocol):
+    """What these commands need of a running portal."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def db(self) -> Database: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+@group.command("send")
+def send() -> None:
+    """Mint what lacks a code and queue the texts of live SMS notices. Running it again sends nothing twice."""
+    portal = cast(Portal, current_app.extensions["portal"])
+    with portal.db.read() as connection:
+        before = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
+        demonstration = demonstration_batches(connection)
+    minted = _mint_all(portal, before.unminted)
+    changed = portal.db.write(operations.sync_faces)
+    queued, refused = _send_all(portal, demonstration)
+    with portal.db.read() as connection:
+        after = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
+    click.echo(f"minted {minted}, queued {queued}, changed by the bank {changed}, held {after.held}")
+    for notice_ref in refused:
+        click.echo(f"not sent, the text holds words or amounts an SMS may not show: {notice_ref}", err=True)
+    if refused:
+        raise SystemExit(1)
+
+
+def _mint_all(portal: Portal, total: int) -> int:
+    minted = 0
+    with click.progressbar(length=total, label="codes") as bar:
+        while count := portal.db.write(
+            lambda session: operations.mint(
+                session, keys=portal.keys, zone=portal.settings.bank.zone, now=portal.clock.now()
+            )
+        ):
+            minted += count
+            bar.update(count)
+    return minted
+
+
+def _send_all(portal: Portal, demonstration: Mapping[int, bool]) -> tuple[int, list[str]]:
+    with portal.db.read() as connection:
+        total = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today()).unsent
+    queued, refused, after_id = 0, list[str](), 0
+    with click.progressbar(length=total, label="texts") as bar:
+        while (sent := _send_some(portal, demonstration, after_id)).last_id is not None:
+            queued += sent.queued
+            refused += sent.refused
+            after_id = sent.last_id
+            bar.update(sent.queued)
+    return queued, refused
+
+
+def _send_some(portal: Portal, demonstration: Mapping[int, bool], after_id: int) -> Sent:
+    bank = portal.settings.bank
+    sending = Sending(portal.settings.base_url.rstrip("/"), bank.links_in_sms, bank.zone)
+    return portal.db.write(
+        lambda session: operations.send(
+            session,
+            keys=portal.keys,
+            sending=sending,
+            demonstration=demonstration,
+            now=portal.clock.now(),
+            real_now=portal.clock.real_now(),
+            after_id=after_id,
+        )
+    )
