@@ -396,13 +396,18 @@ def may_approve_alone(assessment: Assessment, policy: Policy) -> bool:
 
 
 def offers(
-    ground: Ground, *, pay_day: int = 18, frequency: Frequency = Frequency.MONTHLY
+    ground: Ground,
+    *,
+    pay_day: int = 18,
+    frequency: Frequency = Frequency.MONTHLY,
+    base: TermsRequest | None = None,
 ) -> tuple[Offer, ...]:
     """Up to three plans that pass: the longest affordable one and the two next shorter (60, 54, 48).
 
-    Where even the longest asks more than the share, it alone is offered; nothing due, none.
+    Where even the longest asks more than the share, it alone is offered; nothing due, none. `base` holds
+    what else the person wishes (what is covered, upfront, waived); it stands in for day and frequency.
     """
-    base = TermsRequest(count=1, pay_day=pay_day, frequency=frequency)
+    base = _mended(base or TermsRequest(count=1, pay_day=pay_day, frequency=frequency), ground)
     longest = longest_count(base, ground)
     counts = dict.fromkeys(count for count in (longest, longest * 9 // 10, longest * 8 // 10) if count > 0)
     made = [offer for count in counts if (offer := offer_of(base.with_count(count), ground)) is not None]

@@ -133,7 +133,7 @@ def test_what_passes_ends_and_pays_everything(request: TermsRequest, where: obje
         assert terms.upfront + terms.instalments_total == terms.payable
         assert 1 <= terms.count <= POLICY.max_instalments
         assert days == sorted(set(days))
-        assert TODAY < days[0]
+        assert days[0] > TODAY
         assert days[-1] <= date(2031, 11, 20)
         assert all(part.amount.minor > 0 for part in terms.instalments)
         assert all(part.amount >= POLICY.minimum_instalment for part in terms.instalments[:-1])

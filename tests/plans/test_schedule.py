@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -153,7 +154,7 @@ def test_dates_strictly_increase_on_open_days_and_never_chain(
     dates = working_dates(first, count, frequency, pay_day=pay_day, working_days=CHINA)
 
     assert first >= earliest
-    assert all(a < b for a, b in zip(dates, dates[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(dates))
     assert all(CHINA.is_open(day) for day in dates)
     assert all(
         dates[index] == CHINA.next_open(day) for index, day in _undisturbed(first, count, frequency, pay_day)
