@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 SHORTEST, LONGEST = 13, 19
 
-#: At most this many of these between two groups still reads as one number.
-_GAP = re.compile(r"[\s._·・/\\|~\-‐-―−\u200b-\u200f\u2060\ufeff]{1,3}")
+#: What may stand between two groups of one number: a few spaces, dashes and invisible characters, or
+#: single points throughout. Points are apart because amounts with cents stand beside each other too.
+_GAPS = (re.compile(r"[\s_·・/\\|~\-‐-―−\u200b-\u200f\u2060\ufeff]{1,3}"), re.compile(r"\."))
 _DIGITS = re.compile(r"[0-9]+")
-_DATE = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
-_CENTS = re.compile(r"(?<=[0-9])\.[0-9]{1,2}(?![0-9])")
+_DATE = re.compile(r"(?<![0-9])(?<![0-9][-/.])(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.]?[0-9])")
 
 
 def has_card_number(text: str) -> bool:
@@ -25,7 +25,8 @@ def has_card_number(text: str) -> bool:
     >>> has_card_number("卡号 ４１１１ 1111-1111 1111"), has_card_number("贷款 L240901371，还 1,396.51")
     (True, False)
     """
-    return any(_luhn_ok(digits) for digits in _candidates(_plain(text)))
+    plain = _plain(text)
+    return any(_luhn_ok(digits) for gap in _GAPS for digits in _candidates(plain, gap))
 
 
 def without_card_number(text: str, instead: str = "") -> str:
@@ -34,18 +35,18 @@ def without_card_number(text: str, instead: str = "") -> str:
 
 
 def _plain(text: str) -> str:
-    """Every decimal digit as ASCII; dates and the cents of amounts made unreadable as digits."""
+    """Every decimal digit as ASCII; dates made unreadable as digits."""
     folded = unicodedata.normalize("NFKC", text)
     digits = "".join(
         str(unicodedata.decimal(character)) if unicodedata.category(character) == "Nd" else character
         for character in folded
     )
-    return _CENTS.sub("元", _DATE.sub("日", digits))
+    return _DATE.sub("日", digits)
 
 
-def _candidates(text: str) -> Iterator[str]:
+def _candidates(text: str, gap: re.Pattern[str]) -> Iterator[str]:
     """Every run of neighbouring groups, and every stretch of a longer run, of a card number's length."""
-    for groups in _neighbours(text):
+    for groups in _neighbours(text, gap):
         for first in range(len(groups)):
             joined = ""
             for group in groups[first:]:
@@ -63,11 +64,11 @@ def _inside(groups: Iterator[str]) -> Iterator[str]:
             yield from (group[at : at + length] for at in range(len(group) - length + 1))
 
 
-def _neighbours(text: str) -> Iterator[list[str]]:
+def _neighbours(text: str, gap: re.Pattern[str]) -> Iterator[list[str]]:
     groups: list[str] = []
     end = 0
     for match in _DIGITS.finditer(text):
-        if groups and _GAP.fullmatch(text, end, match.start()) is None:
+        if groups and gap.fullmatch(text, end, match.start()) is None:
             yield groups
             groups = []
         groups.append(match.group())

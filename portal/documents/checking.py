@@ -74,9 +74,7 @@ def check_waiting(
     limit: int = 10,
 ) -> int:
     """Render files that a busy or broken request left behind; returns how many were tried."""
-    found = database.write(
-        lambda session: operations.waiting(session, real_now=real_now, limit=limit)
-    )
+    found = database.write(lambda session: operations.waiting(session, real_now=real_now, limit=limit))
     for document_id in found:
         check_one(
             database,
@@ -120,9 +118,7 @@ def _render_and_finish(
             storage.delete(original.storage_key)
         return
     rows = [_keep_page(storage, keys, original, page) for page in pages]
-    if not database.write(
-        lambda session: operations.finish_ready(session, lease=lease, pages=rows, now=now)
-    ):
+    if not database.write(lambda session: operations.finish_ready(session, lease=lease, pages=rows, now=now)):
         delete_objects(storage, [row.storage_key for row in rows])
 
 

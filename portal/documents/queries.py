@@ -81,9 +81,7 @@ def document_for(
     return next(iter(_views(connection, keys, connection.execute(wanted).all())), None)
 
 
-def sent_documents_for(
-    connection: Connection, keys: Keys, borrower_id: int
-) -> tuple[DocumentView, ...]:
+def sent_documents_for(connection: Connection, keys: Keys, borrower_id: int) -> tuple[DocumentView, ...]:
     """What a reviewer is shown of a borrower: the files sent to the bank, oldest first."""
     wanted = _listed().where(Document.borrower_id == borrower_id, Document.sent_at.is_not(None))
     return _views(connection, keys, connection.execute(wanted).all())
@@ -107,11 +105,7 @@ def storage_keys(connection: Connection) -> set[str]:
 
 
 def _listed() -> Select[tuple[Document]]:
-    return (
-        select(Document.__table__)
-        .where(Document.state != DocumentState.REMOVED)
-        .order_by(Document.id)
-    )
+    return select(Document.__table__).where(Document.state != DocumentState.REMOVED).order_by(Document.id)
 
 
 def _views(

@@ -68,9 +68,7 @@ def limit_self() -> None:
     os.nice(10)
 
 
-def pictures_of(
-    data: bytes, media_type: str, *, pages: int, pixels: int
-) -> Iterator[Image.Image]:
+def pictures_of(data: bytes, media_type: str, *, pages: int, pixels: int) -> Iterator[Image.Image]:
     """Every page of the file as a fresh RGB picture. Raises CannotRender, or whatever a decoder raises."""
     if media_type == "application/pdf":
         yield from _pdf_pages(data, pages)

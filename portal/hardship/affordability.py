@@ -138,9 +138,7 @@ def within(instalment: Money, frequency: Frequency, left: Money, limit_percent: 
     return left.minor > 0 and taken <= limit_percent * left.minor * months
 
 
-def share_percent(
-    instalment: Money, frequency: Frequency, left: Money, limit_percent: int
-) -> int | None:
+def share_percent(instalment: Money, frequency: Frequency, left: Money, limit_percent: int) -> int | None:
     """The plan's share of what is left over in whole per cent, rounded half up; None when nothing is left.
 
     A share above the limit that would round to it is shown one higher, so that words and figure agree.

@@ -201,9 +201,7 @@ def missing_of(session: Session, *, report_id: int) -> tuple[str, ...]:
             HardshipReport.id == report_id
         )
     ).one()
-    labels = set(
-        session.execute(select(BudgetLine.label).where(BudgetLine.report_id == report_id)).scalars()
-    )
+    labels = set(session.execute(select(BudgetLine.label).where(BudgetLine.report_id == report_id)).scalars())
     spending = {*LINES["spending"], *LINES["priority_debt"]}
     sensitive = reason in SENSITIVE_REASONS or _has_sensitive_papers(session, report_id)
     found = {

@@ -54,9 +54,7 @@ def latest_report_for(connection: Connection, keys: Keys, borrower_id: int) -> R
     return _one(connection, keys, newest)
 
 
-def report_for(
-    connection: Connection, keys: Keys, borrower_id: int, reference: str
-) -> ReportView | None:
+def report_for(connection: Connection, keys: Keys, borrower_id: int, reference: str) -> ReportView | None:
     """The borrower's own sent report of that reference, or nothing."""
     sent = _of(borrower_id).where(
         HardshipReport.reference == reference, HardshipReport.submitted_at.is_not(None)
@@ -79,9 +77,7 @@ def _of(borrower_id: int) -> Select[tuple[HardshipReport]]:
     return select(HardshipReport.__table__).where(HardshipReport.borrower_id == borrower_id)
 
 
-def _one(
-    connection: Connection, keys: Keys, wanted: Select[tuple[HardshipReport]]
-) -> ReportView | None:
+def _one(connection: Connection, keys: Keys, wanted: Select[tuple[HardshipReport]]) -> ReportView | None:
     row = connection.execute(wanted).one_or_none()
     if row is None:
         return None
@@ -106,9 +102,7 @@ def _lines(connection: Connection, report_id: int) -> tuple[BudgetLineView, ...]
         .where(BudgetLine.report_id == report_id)
         .order_by(BudgetLine.kind, BudgetLine.position)
     )
-    return tuple(
-        BudgetLineView(row.kind, row.label, Money(row.amount_minor, row.currency)) for row in rows
-    )
+    return tuple(BudgetLineView(row.kind, row.label, Money(row.amount_minor, row.currency)) for row in rows)
 
 
 def budget_of(lines: tuple[BudgetLineView, ...]) -> Budget | None:
