@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import click
 from flask import current_app
@@ -93,7 +94,7 @@ def _mapping(name: str) -> Mapping:
 
 def _progress() -> Progress:
     """One line per step, rewritten in place on a terminal; only its end elsewhere."""
-    live = click.get_text_stream("stderr").isatty()
+    live = sys.stderr.isatty()
 
     def show(step: str, done: int, total: int) -> None:
         finished = done >= total
@@ -119,7 +120,7 @@ def _tell(answer: Applied) -> None:
     )
 
 
-def _refuse(answer: Refused, report: Path) -> None:
+def _refuse(answer: Refused, report: Path) -> NoReturn:
     rejections = answer.rejections
     write_report(report, rejections)
     for one in rejections.kept[:SHOWN]:

@@ -6,7 +6,7 @@ them is one reference a row and one set of sums a loan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +16,15 @@ from sqlalchemy import Connection
 from portal.accounts.balance import COMPONENTS, LoanTerms, Totals, instalments
 from portal.intake import queries
 from portal.intake.fields import KEYS, Value
-from portal.intake.lines import ChargesLeft, CoreLine, core_line, line_faults, split_charges
+from portal.intake.ledger_check import LedgerCheck
 from portal.intake.manifest import TOTAL_DECIMALS, Manifest, show_total
 from portal.intake.mapping import FileForm
 from portal.intake.mapping import Mapping as BankMapping
-from portal.intake.queries import KnownLine, KnownLoan
+from portal.intake.queries import KnownLoan
 from portal.intake.reading import Read, Row, Source, read_rows
 from portal.intake.rejections import Rejections, excerpt_of
 from portal.money import EXPONENTS, Money
 
-#: Ledger rows whose earlier selves are looked up with one statement.
-CHUNK = 500
 Progress = Callable[[str, int, int], None]
 
 
@@ -66,7 +64,7 @@ class Check:
         self.totals: dict[str, Totals] = queries.core_totals(connection)
         self.refused: dict[str, set[str]] = {}
         self.checked = Checked(has_lines=bool(self.totals))
-        self.ledger = _LedgerCheck(self)
+        self.ledger = LedgerCheck(self)
         self.balanced: set[str] = set()
         self.row_checks: Mapping[str, Callable[[int, Row], None]] = {
             "agencies": self._agency,
@@ -147,13 +145,14 @@ class Check:
             totals.compare(seen.rows, listed.totals)
 
     def _agency(self, line: int, row: Row) -> None:
-        if row["engaged_until"] < row["engaged_from"]:  # type: ignore[operator]
+        if row["engaged_until"] < row["engaged_from"]:
             self.fault("agencies", "dates_order", line, "engaged_until", row["engaged_until"])
 
     def _officer(self, line: int, row: Row) -> None:
-        self._refers("officers", line, "agencies", "agency_ref", row["agency_ref"])
+        self.refers("officers", line, "agencies", "agency_ref", row["agency_ref"])
 
-    def _refers(self, kind: str, line: int, to: str, column: str, ref: Value) -> bool:
+    def refers(self, kind: str, line: int, to: str, column: str, ref: Value) -> bool:
+        """Whether `ref` is known in file `to`; the row is refused when it is not."""
         if ref is None or self.known(to, ref):
             return True
         file = self.mapping.files[to].file
@@ -161,7 +160,7 @@ class Check:
         return False
 
     def _loan(self, line: int, row: Row) -> None:
-        self._refers("loans", line, "customers", "customer_ref", row["customer_ref"])
+        self.refers("loans", line, "customers", "customer_ref", row["customer_ref"])
         before = self.loans.get(str(row["loan_ref"]))
         if before is not None and before.customer_ref != row["customer_ref"]:
             self.fault("loans", "owner_changed", line, "customer_ref", row["customer_ref"])
@@ -174,14 +173,14 @@ class Check:
         if row["principal"] == 0:
             self.fault("loans", "amount_zero", line, "principal", row["principal"])
         terms = terms_of_row(row)
-        if next(instalments(terms)).due_on <= row["opened_on"]:  # type: ignore[operator]
+        if next(instalments(terms)).due_on <= row["opened_on"]:
             self.fault("loans", "maturity", line, "matures_on", row["matures_on"])
         self.loans[str(row["loan_ref"])] = KnownLoan(
             str(row["customer_ref"]),
             str(row["currency"]),
             terms,
             int(row["days_overdue"]),
-            line,  # type: ignore[arg-type]
+            line,
         )
 
     def _balance(self, line: int, row: Row) -> None:
@@ -191,7 +190,7 @@ class Check:
             self.fault(
                 "balances", "as_of", line, "as_of", row["as_of"], business_date=self.manifest.business_date
             )
-        if not self._refers("balances", line, "loans", "loan_ref", loan_ref) or loan_ref not in self.loans:
+        if not self.refers("balances", line, "loans", "loan_ref", loan_ref) or loan_ref not in self.loans:
             return
         loan, totals = self.loans[loan_ref], self.totals.get(loan_ref, Totals())
         figures = totals.figures(loan.terms, as_of=self.manifest.business_date)
@@ -207,13 +206,13 @@ class Check:
         self._left_is_owed_less_paid(line, row, loan.currency)
         for column, minor in by_lines.items():
             if column in row and row[column] != minor:
-                self._amounts_differ("balance", line, column, loan.currency, minor, int(row[column]))  # type: ignore[arg-type]
+                self._amounts_differ("balance", line, column, loan.currency, minor, int(row[column]))
 
     def _left_is_owed_less_paid(self, line: int, row: Row, currency: str) -> None:
         for name in (*COMPONENTS, "charges"):
             if f"{name}_left" in row:
-                owed, paid, left = (int(row[f"{name}_{what}"]) for what in ("owed", "paid", "left"))  # type: ignore[arg-type]
-                forgiven = int(row.get(f"{name}_forgiven") or 0)  # type: ignore[arg-type]
+                owed, paid, left = (int(row[f"{name}_{what}"]) for what in ("owed", "paid", "left"))
+                forgiven = int(row.get(f"{name}_forgiven") or 0)
                 if left != owed - paid - forgiven and f"{name}_forgiven" in row:
                     self._amounts_differ("left", line, f"{name}_left", currency, owed - paid - forgiven, left)
 
@@ -228,11 +227,11 @@ class Check:
         self.fault("balances", reason, line, column, shown["expected"], **shown)
 
     def _notice(self, line: int, row: Row) -> None:
-        self._refers("notices", line, "customers", "customer_ref", row["customer_ref"])
-        self._refers("notices", line, "agencies", "agency_ref", row["agency_ref"])
+        self.refers("notices", line, "customers", "customer_ref", row["customer_ref"])
+        self.refers("notices", line, "agencies", "agency_ref", row["agency_ref"])
         currencies = set()
-        for ref in row["loan_refs"]:  # type: ignore[union-attr]
-            if self._refers("notices", line, "loans", "loan_refs", ref) and ref in self.loans:
+        for ref in row["loan_refs"]:
+            if self.refers("notices", line, "loans", "loan_refs", ref) and ref in self.loans:
                 currencies.add(self.loans[ref].currency)
                 if self.loans[ref].customer_ref != row["customer_ref"]:
                     self.fault("notices", "foreign_loan", line, "loan_refs", ref)
@@ -240,17 +239,17 @@ class Check:
             self.fault("notices", "loan_currencies", line, "loan_refs")
         issued = row["issued_at"]
         assert isinstance(issued, datetime)
-        if row["expires_on"] < issued.date():  # type: ignore[operator]
+        if row["expires_on"] < issued.date():
             self.fault("notices", "dates_order", line, "expires_on", row["expires_on"])
         for name in ("body", "body_without_link"):
             if "{code}" not in str(row[name]):
                 self.fault("notices", "placeholder", line, name)
 
     def _visit(self, line: int, row: Row) -> None:
-        self._refers("visits", line, "notices", "notice_ref", row["notice_ref"])
-        self._refers("visits", line, "officers", "lead_officer_ref", row["lead_officer_ref"])
-        self._refers("visits", line, "officers", "second_officer_ref", row["second_officer_ref"])
-        if row["ends_at"] <= row["starts_at"]:  # type: ignore[operator]
+        self.refers("visits", line, "notices", "notice_ref", row["notice_ref"])
+        self.refers("visits", line, "officers", "lead_officer_ref", row["lead_officer_ref"])
+        self.refers("visits", line, "officers", "second_officer_ref", row["second_officer_ref"])
+        if row["ends_at"] <= row["starts_at"]:
             self.fault("visits", "dates_order", line, "ends_at", row["ends_at"])
 
     def _unbalanced(self) -> None:
@@ -284,146 +283,6 @@ class Check:
                 )
 
 
-class _LedgerCheck:
-    """The ledger file: each line by itself, against its earlier self, and what it reverses."""
-
-    def __init__(self, check: Check) -> None:
-        self.check = check
-        self.form = check.mapping.files["ledger"]
-        self.waiting: list[tuple[int, CoreLine]] = []
-        self.reversals: list[tuple[int, CoreLine]] = []
-        #: per loan, the new lines that move fees or costs, where the file has one column for both
-        self.charged: dict[str, list[CoreLine]] = {}
-        self.touched: set[str] = set()
-        self.matched = 0
-        self.seen: dict[str, int] = {}
-
-    def row(self, line: int, row: Row) -> None:
-        one = core_line(row, self.form)
-        sound = self.check._refers("ledger", line, "loans", "loan_ref", one.loan_ref)
-        if one.posted_on > self.check.manifest.business_date:
-            date_ = self.check.manifest.business_date
-            self.check.fault("ledger", "posted_future", line, "posted_on", one.posted_on, business_date=date_)
-            sound = False
-        for reason, column in line_faults(one):
-            shown = "charges" if column in ("fee", "cost") and "charges" in row else column
-            self.check.fault("ledger", reason, line, shown, row.get(shown))
-            sound = False
-        if not sound:
-            self.check.refused["ledger"].add(one.line_ref)
-        elif one.loan_ref in self.check.loans:
-            self.waiting.append((line, one))
-            if len(self.waiting) >= CHUNK:
-                self.flush()
-
-    def flush(self) -> None:
-        """Tell new lines from those taken in before, and count the new ones."""
-        known: Mapping[str, KnownLine] = {}
-        if self.check.checked.has_lines:
-            known = queries.known_lines(self.check.connection, [one.line_ref for _, one in self.waiting])
-        for line, one in self.waiting:
-            before = known.get(one.line_ref)
-            if before is None:
-                self._count(line, one)
-            else:
-                self.matched += 1
-                merged = "charges" in self.form.header_of
-                if not _same(one, before, merged=merged):
-                    self.check.fault("ledger", "line_changed", line, "line_ref", one.line_ref)
-        self.waiting.clear()
-
-    def finish(self) -> None:
-        """After the last line: reversals against what they reverse, splits, lines that went missing."""
-        originals = self._originals()
-        for line, one in self.reversals:
-            self._reversal(line, one, originals)
-        self._split()
-        if self.check.manifest.mode == "full" and self.check.checked.has_lines:
-            self._lost()
-
-    def _count(self, line: int, one: CoreLine) -> None:
-        self.touched.add(one.loan_ref)
-        if one.charges_minor is not None or one.amounts["fee"] or one.amounts["cost"]:
-            self.charged.setdefault(one.loan_ref, []).append(one)
-        if one.kind == "reversal":
-            self.reversals.append((line, one))
-        else:
-            totals = self.check.totals.setdefault(one.loan_ref, Totals())
-            totals.add(effect=one.kind, amounts=one.amounts)
-
-    def _originals(self) -> dict[str, CoreLine | KnownLine]:
-        """The lines that reversals name: a second look at the file, then at what was taken in before."""
-        wanted = {one.reverses_ref for _, one in self.reversals if one.reverses_ref}
-        found: dict[str, CoreLine | KnownLine] = {}
-        if not wanted:
-            return found
-        if self.check.checked.has_lines:
-            for part in _parts(sorted(wanted)):
-                found.update(queries.known_lines(self.check.connection, part))
-        source = Source(
-            self.check.directory / self.form.file, self.form, self.check.mapping, self.check.currency_of
-        )
-        for _, row in read_rows(source, Rejections(), Read()):
-            if row["line_ref"] in wanted and row["line_ref"] not in found:
-                one = core_line(row, self.form)
-                found[one.line_ref] = one
-        return found
-
-    def _reversal(self, line: int, one: CoreLine, originals: dict[str, CoreLine | KnownLine]) -> None:
-        ref = one.reverses_ref or ""
-        original = originals.get(ref)
-        if original is None:
-            if ref not in self.check.refused["ledger"]:
-                self.check.fault("ledger", "unknown_ref", line, "reverses_ref", ref, file=self.form.file)
-            return
-        reason = _reversal_fault(one, original)
-        if reason is not None:
-            self.check.fault("ledger", reason, line, "reverses_ref", ref, original=ref)
-            return
-        originals[ref] = KnownLine((), (), original.kind, original.loan_ref, original.amounts, reversed=True)
-        totals = self.check.totals.setdefault(one.loan_ref, Totals())
-        totals.add(effect=original.kind, amounts=one.amounts)
-
-    def _split(self) -> None:
-        """Fees and costs of payments and reversals, where the file states only their sum."""
-        for loan_ref, lines in self.charged.items():
-            if all(one.charges_minor is None for one in lines):
-                continue
-            totals = self.check.totals[loan_ref]
-            before = queries_before(totals, lines)
-            known = self._known_splits(lines)
-            splits = split_charges(lines, before, known)
-            self.check.checked.splits.update(splits)
-            kinds = {one.line_ref: one for one in lines}
-            for ref, (cost, fee) in splits.items():
-                effect = self._effect(kinds[ref], kinds)
-                if effect is not None:
-                    totals.add(effect=effect, amounts={"cost": cost, "fee": fee}, lines=0)
-
-    def _effect(self, one: CoreLine, batch: Mapping[str, CoreLine]) -> str | None:
-        if one.kind != "reversal":
-            return one.kind
-        ref = one.reverses_ref or ""
-        if ref in batch:
-            return batch[ref].kind
-        known = queries.known_lines(self.check.connection, [ref]).get(ref)
-        return known.kind if known else None
-
-    def _known_splits(self, lines: list[CoreLine]) -> dict[str, tuple[int, int]]:
-        wanted = [one.reverses_ref for one in lines if one.reverses_ref]
-        if not (wanted and self.check.checked.has_lines):
-            return {}
-        found = queries.known_lines(self.check.connection, wanted)
-        return {ref: (line.amounts["cost"], line.amounts["fee"]) for ref, line in found.items()}
-
-    def _lost(self) -> None:
-        """A full batch must hold every line taken in before."""
-        if self.matched == queries.core_line_count(self.check.connection):
-            return
-        for ref in sorted(queries.core_line_refs(self.check.connection) - self.seen.keys()):
-            self.check.fault("ledger", "line_lost", None, "line_ref", ref, original=ref)
-
-
 class _ColumnTotals:
     """The sums of a file's amount columns, in thousandths, against the manifest's."""
 
@@ -439,14 +298,14 @@ class _ColumnTotals:
             return
         scale = 10 ** (TOTAL_DECIMALS - EXPONENTS[self._currency(row)])
         for header, name in self.columns.items():
-            self.sums[header] += int(row[name]) * scale  # type: ignore[arg-type]
+            self.sums[header] += int(row[name]) * scale
 
     def _currency(self, row: Row) -> str:
         own = row.get("currency")
         if own is not None:
             return str(own)
         refs = row.get("loan_refs") or (row.get("loan_ref"),)
-        loan = self.check.loans.get(str(refs[0]))  # type: ignore[index]
+        loan = self.check.loans.get(str(refs[0]))
         return loan.currency if loan else self.check.mapping.currency
 
     def compare(self, rows: int, listed: Mapping[str, int]) -> None:
@@ -468,52 +327,10 @@ class _ColumnTotals:
 def terms_of_row(row: Row) -> LoanTerms:
     """The contract terms that a row of the loans file states."""
     return LoanTerms(
-        principal_minor=row["principal"],  # type: ignore[arg-type]
-        annual_rate=row["annual_rate"],  # type: ignore[arg-type]
-        method=row["method"],  # type: ignore[arg-type]
-        pay_day=row["pay_day"],  # type: ignore[arg-type]
-        term_count=row["term_count"],  # type: ignore[arg-type]
-        matures_on=row["matures_on"],  # type: ignore[arg-type]
+        principal_minor=row["principal"],
+        annual_rate=row["annual_rate"],
+        method=row["method"],
+        pay_day=row["pay_day"],
+        term_count=row["term_count"],
+        matures_on=row["matures_on"],
     )
-
-
-def queries_before(totals: Totals, lines: list[CoreLine]) -> ChargesLeft:
-    """Costs and fees left before `lines`: what the sums hold now, less what `lines` charged."""
-    left = ChargesLeft()
-    for name in ("cost", "fee"):
-        now = totals.owed[name] - totals.paid[name] - totals.forgiven[name]
-        setattr(left, name, now - sum(one.amounts[name] for one in lines))
-    return left
-
-
-def _same(one: CoreLine, before: KnownLine, *, merged: bool) -> bool:
-    if not merged:
-        return one.content == before.content
-    fees = one.amounts["fee"] + one.amounts["cost"] + (one.charges_minor or 0)
-    content = (*one.content[:4], fees, *one.content[5:])
-    return content == before.content_merged
-
-
-def _reversal_fault(one: CoreLine, original: CoreLine | KnownLine) -> str | None:
-    if original.kind == "reversal":
-        return "reversal_kind"
-    if original.loan_ref != one.loan_ref:
-        return "reversal_loan"
-    if isinstance(original, KnownLine) and original.reversed:
-        return "reversal_again"
-    if _flat(one) != tuple(-minor for minor in _flat(original)):
-        return "reversal_amount"
-    return None
-
-
-def _flat(line: CoreLine | KnownLine) -> tuple[int, ...]:
-    """Amounts with fees and costs added up, which is all that a merged column can be compared by."""
-    charges = line.amounts["fee"] + line.amounts["cost"]
-    if isinstance(line, CoreLine):
-        charges += line.charges_minor or 0
-    return (charges, *(line.amounts[name] for name in ("penalty_interest", "interest", "principal")))
-
-
-def _parts(refs: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(refs), CHUNK):
-        yield refs[start : start + CHUNK]

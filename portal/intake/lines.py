@@ -63,10 +63,10 @@ def core_line(row: Row, form: FileForm) -> CoreLine:
     kind, memo = str(row["kind"]), str(row["memo"] or "")
     if kind == "fee" and memo in form.cost_memos:
         kind = "cost"
-    amounts = {name: int(row.get(name) or 0) for name in COMPONENTS}  # type: ignore[arg-type]
+    amounts = {name: int(row.get(name) or 0) for name in COMPONENTS}
     charges: int | None = None
     if "charges" in row:
-        charges = int(row["charges"])  # type: ignore[arg-type]
+        charges = int(row["charges"])
         if kind in CHARGES or charges == 0:
             amounts["cost" if kind == "cost" else "fee"] += charges
             charges = None

@@ -33,7 +33,8 @@ _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 #: Four Chinese characters in UTF-8; text in GB18030 does not look like this by chance.
 _UTF8_RUN = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){4}")
 
-Row = Mapping[str, Value]
+#: field -> value, of the type that the kind of the field says (fields.py)
+Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -271,12 +272,24 @@ def _explain_columns(source: Source, text: str, offset: int, rejections: Rejecti
     wanted = list(source.form.columns)
     found = text.split(mapping.delimiter)
     for separator, name in _SEPARATORS.items():
-        if separator != mapping.delimiter and len(found) == 1 and text.split(separator) == wanted:
+        if len(found) == 1 and separator != mapping.delimiter and text.split(separator) == wanted:
             expected = _SEPARATORS[mapping.delimiter]
             return rejections.add("delimiter", file, line=1, found=name, expected=expected)
     if not set(found) & set(wanted):
         return rejections.add("header_absent", file, line=1)
     before = rejections.count
+    _explain_names(file, wanted, found, rejections)
+    if rejections.count > before:
+        return None
+    for expected, name in zip(wanted, found, strict=False):
+        if name != expected:
+            return rejections.add(
+                "column_order", file, line=1, column=expected, found=name, expected=expected
+            )
+    return rejections.add("header_bytes", file, line=1, offset=offset)
+
+
+def _explain_names(file: str, wanted: list[str], found: list[str], rejections: Rejections) -> None:
     for name in wanted:
         if name not in found:
             rejections.add("column_missing", file, line=1, column=name)
@@ -285,13 +298,6 @@ def _explain_columns(source: Source, text: str, offset: int, rejections: Rejecti
             rejections.add("column_extra", file, line=1, column=excerpt_of(name, personal=False))
         elif found.count(name) > 1:
             rejections.add("column_repeated", file, line=1, column=name)
-    if rejections.count == before:
-        for expected, name in zip(wanted, found, strict=False):
-            if name != expected:
-                return rejections.add(
-                    "column_order", file, line=1, column=expected, found=name, expected=expected
-                )
-        rejections.add("header_bytes", file, line=1, offset=offset)
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

@@ -70,6 +70,7 @@ class BatchWriter:
         self.checked, self.keys, self.now, self.progress = checked, keys, now, progress
         self.ids: dict[str, dict[str, int]] = {}
         self.currencies: dict[str, str] = {}
+        self.names: dict[str, bytes] = {}
         self.new_lines = 0
 
     def write(self) -> None:
@@ -83,7 +84,7 @@ class BatchWriter:
         for kind, model, values in plain:
             self._upsert(kind, _table(model), values)
             self._learn(kind, model)
-        self.currencies = dict(self.session.execute(select(Loan.loan_ref, Loan.currency)).tuples().all())
+        self.currencies = dict(self.session.execute(select(Loan.loan_ref, Loan.currency)).all())
         if "ledger" in self.manifest.files:
             _LedgerWriter(self).write()
         self._upsert("notices", _table(Notice), self._notice)
@@ -137,7 +138,7 @@ class BatchWriter:
 
     def _learn(self, kind: str, model: type[Any]) -> None:
         ref: InstrumentedAttribute[str] = getattr(model, _REF_OF[kind])
-        self.ids[kind] = dict(self.session.execute(select(ref, model.id)).tuples().all())
+        self.ids[kind] = dict(self.session.execute(select(ref, model.id)).all())
 
     def _agency(self, row: Row) -> dict[str, Any]:
         names = ("agency_ref", "name", "kind", "phone", "engaged_from", "engaged_until")
@@ -204,11 +205,12 @@ class BatchWriter:
             "status",
             "stated_on",
             "payee_account",
-            "body",
-            "body_without_link",
         )
-        first = row["loan_refs"][0]  # type: ignore[index]
+        first = row["loan_refs"][0]
+        # a letter begins with a name, and names are not stored in clear: the place is kept, not the name
+        name = self._name_of(str(row["customer_ref"]))
         return {
+            **{text: str(row[text]).replace(name, "{name}") for text in ("body", "body_without_link")},
             **{name: row[name] for name in same},
             "created_at": self.now,
             "sender": row["sender"] or "",
@@ -219,6 +221,12 @@ class BatchWriter:
             "batch_sequence": self.manifest.sequence,
         }
 
+    def _name_of(self, customer_ref: str) -> str:
+        if not self.names:
+            rows = self.session.execute(select(Borrower.customer_ref, Borrower.name_sealed))
+            self.names = {ref: sealed for ref, sealed in rows}
+        return self.keys.unseal("borrower.name", self.names[customer_ref])
+
     def _notice_loans(self) -> None:
         made = (postgresql if self._is_postgresql() else sqlite).insert(_table(NoticeLoan))
         pairs = (
@@ -227,7 +235,7 @@ class BatchWriter:
                 "loan_id": self.ids["loans"][str(ref)],
             }
             for row in self.rows("notices")
-            for ref in row["loan_refs"]  # type: ignore[union-attr]
+            for ref in row["loan_refs"]
         )
         for chunk in chunks(pairs, CHUNK):
             self.session.execute(made.on_conflict_do_nothing(), chunk)
@@ -253,7 +261,7 @@ class BatchWriter:
 
     def _borrower_of(self, notice_id: int) -> int:
         if "borrower_of" not in self.ids:
-            pairs = self.session.execute(select(Notice.id, Notice.borrower_id)).tuples().all()
+            pairs = self.session.execute(select(Notice.id, Notice.borrower_id)).all()
             self.ids["borrower_of"] = {str(notice): borrower for notice, borrower in pairs}
         return self.ids["borrower_of"][str(notice_id)]
 
@@ -342,7 +350,7 @@ class _LedgerWriter:
         statement = select(LedgerLine.line_ref, LedgerLine.id).where(
             LedgerLine.source == "core", LedgerLine.line_ref.in_(refs)
         )
-        return dict(self.session.execute(statement).tuples().all())
+        return dict(self.session.execute(statement).all())
 
     def _values(self, line: CoreLine, originals: Mapping[str, int]) -> dict[str, Any]:
         amounts = dict(line.amounts)
