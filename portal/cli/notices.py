@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import click
@@ -33,10 +34,32 @@ class Portal(Protocol):
     def clock(self) -> Clock: ...
 
 
+@dataclass(frozen=True)
+class Sendout:
+    """What one run did. `refused` names the notices whose text an SMS may not carry."""
+
+    minted: int
+    queued: int
+    changed: int
+    held: int
+    refused: tuple[str, ...]
+
+
 @group.command("send")
 def send() -> None:
     """Mint what lacks a code and queue the texts of live SMS notices. Running it again sends nothing twice."""
-    portal = cast(Portal, current_app.extensions["portal"])
+    done = send_all(cast(Portal, current_app.extensions["portal"]))
+    click.echo(
+        f"minted {done.minted}, queued {done.queued}, changed by the bank {done.changed}, held {done.held}"
+    )
+    for notice_ref in done.refused:
+        click.echo(f"not sent, the text holds words or amounts an SMS may not show: {notice_ref}", err=True)
+    if done.refused:
+        raise SystemExit(1)
+
+
+def send_all(portal: Portal) -> Sendout:
+    """Everything `flask notices send` does, in units of their own; a second run finds nothing to do."""
     with portal.db.read() as connection:
         before = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
         demonstration = demonstration_batches(connection)
@@ -45,11 +68,7 @@ def send() -> None:
     queued, refused = _send_all(portal, demonstration)
     with portal.db.read() as connection:
         after = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
-    click.echo(f"minted {minted}, queued {queued}, changed by the bank {changed}, held {after.held}")
-    for notice_ref in refused:
-        click.echo(f"not sent, the text holds words or amounts an SMS may not show: {notice_ref}", err=True)
-    if refused:
-        raise SystemExit(1)
+    return Sendout(minted, queued, changed, after.held, tuple(refused))
 
 
 def _mint_all(portal: Portal, total: int) -> int:

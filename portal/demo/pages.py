@@ -9,7 +9,6 @@ from flask import Blueprint, Flask, abort, redirect, render_template, url_for
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
-from portal.access import queries as access
 from portal.demo import FIRST_BORROWER, phones, refuse_production, seed
 from portal.web.context import portal
 
@@ -41,7 +40,10 @@ def phone(customer_ref: str) -> str:
         texts = phones.texts_of(connection, p.keys, owner)
         papers = phones.papers_of(connection, p.keys, owner)
         others = phones.suggestions(connection, p.keys)
-    return render_template("demo/phone/page.html", owner=owner, texts=texts, papers=papers, others=others)
+    behind = p.clock.real_now() - p.clock.now()
+    return render_template(
+        "demo/phone/page.html", owner=owner, texts=texts, papers=papers, others=others, behind=behind
+    )
 
 
 @blueprint.get("/staff")
@@ -50,7 +52,7 @@ def staff() -> str:
     p = portal()
     now = p.clock.real_now()
     with p.db.read() as connection:
-        secrets = access.totp_secrets(connection, p.keys)
+        secrets = phones.totp_secrets(connection, p.keys)
     accounts = [
         (account, pyotp.TOTP(secrets[account.login]).at(int(now.timestamp())))
         for account in seed.ACCOUNTS

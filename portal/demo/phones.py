@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from portal.access import codes
+from portal.access.models import Staff
 from portal.accounts.models import Loan
 from portal.borrowers.models import Borrower
 from portal.demo import FIRST_BORROWER
@@ -16,7 +18,9 @@ from portal.keys import Keys
 from portal.notices import operations as notices
 from portal.notices.models import Notice
 
-#: Borrowers worth looking at first; the page offers them by what makes them different.
+#: Texts looked through for one phone's.
+MOST_TEXTS = 2000
+#: Borrowers worth looking at first.
 SUGGESTED = (FIRST_BORROWER, "C800001", "C800006", "C800011", "C800013", "C800020")
 
 
@@ -69,7 +73,8 @@ def suggestions(connection: Connection, keys: Keys) -> list[tuple[Owner, int]]:
 
 def texts_of(connection: Connection, keys: Keys, owner: Owner) -> tuple[sms.PhoneText, ...]:
     """The text messages on this phone, newest last."""
-    return tuple(reversed(sms.phone_texts(connection, keys, phone=owner.phone)))
+    texts = sms.phone_texts(connection, keys, limit=MOST_TEXTS)
+    return tuple(text for text in reversed(texts) if text.phone == owner.phone)
 
 
 def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
@@ -87,11 +92,22 @@ def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
         Paper(
             row.channel,
             row.issued_at,
-            notices.filled_text(row.body, notices.open_code(keys, row.code_sealed)),
+            filled(row.body, notices.open_code(keys, row.code_sealed)),
         )
         for row in rows
         if row.code_sealed is not None
     ]
+
+
+def filled(body: str, minted: notices.MintedCode) -> str:
+    """A letter's text with its code; letters carry no link."""
+    return body.replace("{code}", codes.grouped(minted.code))
+
+
+def totp_secrets(connection: Connection, keys: Keys) -> dict[str, str]:
+    """The TOTP secret of every account, by sign-in name."""
+    rows = connection.execute(select(Staff.login, Staff.totp_sealed).where(Staff.left_at.is_(None)))
+    return {row.login: keys.unseal("staff.totp", row.totp_sealed) for row in rows}
 
 
 def _owner(keys: Keys, row: Row[*tuple[Any, ...]]) -> Owner:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from portal.access import staff
+from portal.audit import Actor
+from portal.cli import notices
+from portal.dates import Clock
 from portal.db import Database
 from portal.demo import EXPORT, MAPPING, refuse_production
 from portal.intake import operations as intake
 from portal.intake.operations import Refused
 from portal.keys import Keys
-from portal.notices import operations as notices
 from portal.settings import Settings
 from portal.web.context import clock_of
 
@@ -45,38 +46,60 @@ def business_date(export: Path) -> date:
     return date.fromisoformat(manifest["business_date"])
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the operator's commands need of a portal that does not serve yet."""
+
+    settings: Settings
+    db: Database
+    keys: Keys
+    clock: Clock
+
+
 def fill(settings: Settings) -> None:
     """Take in the export, mint and send its notices, open the staff's accounts. Twice changes nothing."""
     refuse_production(settings)
-    database = Database(settings.database_url)
-    keys = Keys(pepper=settings.pepper, master=settings.master_key)
-    clock = clock_of(settings)
-    now, real_now = clock.now(), clock.real_now()
+    parts = Parts(
+        settings=settings,
+        db=Database(settings.database_url),
+        keys=Keys(pepper=settings.pepper, master=settings.master_key),
+        clock=clock_of(settings),
+    )
     try:
         answer = intake.apply_batch(
-            database, directory=EXPORT, mapping=MAPPING, keys=keys, now=now, progress=show_progress
+            parts.db,
+            directory=EXPORT,
+            mapping=MAPPING,
+            keys=parts.keys,
+            now=parts.clock.now(),
+            progress=show_progress,
         )
         if isinstance(answer, Refused):
             raise SystemExit("The demonstration's export does not fit; it should be as it was shipped.")
-        notices.send_all(database, settings=settings, keys=keys, now=now, real_now=real_now)
-        database.write(lambda session: open_accounts(session, keys, now=real_now))
+        notices.send_all(parts)
+        for account in ACCOUNTS:
+            open_account(parts, account)
     finally:
-        database.dispose()
+        parts.db.dispose()
 
 
-def open_accounts(session: Session, keys: Keys, *, now: datetime) -> None:
-    """Add the accounts that are missing."""
-    for account in ACCOUNTS:
-        staff.ensure(
-            session,
-            keys=keys,
-            staff_ref=account.staff_ref,
-            login=account.login,
-            name=account.name,
-            human_ref=account.staff_ref,
-            role=account.role,
-            password=account.password,
-            real_now=now,
+def open_account(parts: Parts, account: Account) -> None:
+    """Add an account unless it is there."""
+    with contextlib.suppress(staff.LoginTaken):
+        parts.db.write(
+            lambda session: staff.add_staff(
+                session,
+                keys=parts.keys,
+                staff_ref=account.staff_ref,
+                login=account.login,
+                name=account.name,
+                human_ref=account.staff_ref,
+                role=account.role,
+                language="zh",
+                password=account.password,
+                actor=Actor("operator", "demonstration"),
+                real_now=parts.clock.real_now(),
+            )
         )
 
 

@@ -25,12 +25,14 @@ from sqlalchemy import event, select
 from portal import settings as portal_settings
 from portal.access.models import PortalSession
 from portal.borrowers.models import Borrower
+from portal.cli import notices as notices_cli
 from portal.db import Database
-from portal.demo import EXPORT, FIRST_BORROWER, MAPPING
+from portal.demo import EXPORT, FIRST_BORROWER, MAPPING, seed
 from portal.intake import operations as intake
 from portal.keys import Keys
 from portal.notices import operations as notices
 from portal.schema import metadata
+from portal.web.context import clock_of
 from tests import postgres
 from tests.conftest import MASTER, PEPPER, SEED, postgres_url
 from tests.journeys.conftest import free_ports
@@ -83,7 +85,7 @@ def prepare(database: Database, environ: dict[str, str]) -> tuple[str, str]:
     now = datetime.fromisoformat(BANK_START).astimezone(UTC)
     real_now = datetime.now(UTC)  # noqa: TID251
     intake.apply_batch(database, directory=EXPORT, mapping=MAPPING, keys=keys, now=now, progress=None)
-    notices.send_all(database, settings=settings, keys=keys, now=now, real_now=real_now)
+    notices_cli.send_all(seed.Parts(settings, database, keys, clock_of(settings)))
     cookie = "bench-session"
     with database.read() as connection:
         borrower_id = connection.execute(
