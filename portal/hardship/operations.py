@@ -161,10 +161,10 @@ def submit(session: Session, *, borrower_id: int, form_key: str, consents: bool,
 
     Raises NotReady with everything that is missing, and NoDraft.
     """
+    report_id = _draft(session, borrower_id)
     sent = _sent_with(session, borrower_id, form_key)
     if sent is not None:
         return sent
-    report_id = _draft(session, borrower_id)
     if report_id is None:
         raise NoDraft
     if consents:

@@ -48,8 +48,8 @@ def test_a_file_opens_only_under_its_own_name_and_key(stage: Stage) -> None:
         sealing.unseal(stage.keys, one.file_key_sealed, two.storage_key, sealed)
     with pytest.raises(Unsealable):
         sealing.unseal(stage.keys, two.file_key_sealed, one.storage_key, sealed)
+    other = Keys(pepper=stage.keys.pepper, master=bytes(reversed(stage.keys.master)))
     with pytest.raises(Unsealable):
-        other = Keys(pepper=stage.keys.pepper, master=bytes(reversed(stage.keys.master)))
         sealing.unseal(other, one.file_key_sealed, one.storage_key, sealed)
 
 

@@ -168,17 +168,12 @@ def test_bombs_end_in_the_child_and_the_app_stays_flat() -> None:
     image, layers = corpus.image_bomb(), corpus.flate_bomb()
     before = resident()
 
-    image_reason = reason_of(image, PNG)
-    try:
-        layers_pages = len(rendered(layers, PDF))
-    except Unreadable as unreadable:
-        layers_pages = 0
-        assert unreadable.reason in ("too_complex", "damaged")
+    image_reason, layers_reason = reason_of(image, PNG), reason_of(layers, PDF)
 
     assert len(image) < 30_000
     assert len(layers) < 5_000
     assert image_reason == "too_many_pixels"
-    assert layers_pages <= 1
+    assert layers_reason in ("too_complex", "damaged")
     assert resident() - before < 50 * 2**20
 
 
