@@ -1,7 +1,325 @@
-"""The pay pages of the borrower door."""
+"""Paying: what, how, check, off to the provider, and back to a page that shows our own rows only."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import StringField
+
+from portal.accounts.queries import BorrowerBalance, LoanView, balances_for
+from portal.dates import add_months
+from portal.gateways.stripe import ProviderRefused, ProviderUnavailable
+from portal.jurisdictions import pack
+from portal.money import EXPONENTS, AmountError, Money
+from portal.payments import checkout, queries
+from portal.payments.lifecycle import OPEN_STATES, PaymentState
+from portal.payments.operations import Attempt, UnableToPay, create_attempt
+from portal.payments.queries import InstalmentDue, PaymentView
+from portal.payments.references import transfer_reference
+from portal.web.context import portal
+from portal.web.forms import Form, MoneyField
+from portal.web.locale import current_locale, money_text
+from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("pay", __name__)
+
+#: What the provider's page may offer, where the bank's policy names nothing else.
+ONLINE_METHODS = ("alipay", "wechat_pay", "card")
+#: How often the return page asks for itself again while the answer is on its way, and how soon.
+LOOKS, SOON_SECONDS, LATER_SECONDS = 40, 3, 10
+#: A checkout that ends this soon is not worth going to.
+ALMOST_OVER = timedelta(minutes=2)
+
+
+class PayForm(Form):
+    """What to pay: the plan's next instalment, what is due on a loan, or another amount."""
+
+    what = StringField(_l("What do you want to pay?"))
+    amount = MoneyField(_l("Amount"), optional=True)
+    loan = StringField(_l("For which loan account?"))
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a borrower can pay, and with what."""
+
+    balance: BorrowerBalance
+    instalment: InstalmentDue | None
+    references: dict[str, str]
+    methods: tuple[str, ...]
+    transfer_first: bool
+    aged: tuple[str, ...]
+
+    @property
+    def loans(self) -> tuple[LoanView, ...]:
+        """The loans with something left."""
+        return tuple(loan for loan in self.balance.loans if loan.left)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the form asks for: an amount for a loan, or for the plan when there is no `loan_ref`."""
+
+    loan_ref: str | None
+    amount: Money
+
+
+@blueprint.get("/pay")
+@borrower_only
+def page(borrower: SignedInBorrower) -> str:
+    """Bank transfer and online payment, each with what it needs."""
+    means = _means(borrower)
+    wanted = "plan" if means.instalment else (f"due:{means.loans[0].loan_ref}" if means.loans else "")
+    return _choose(borrower, PayForm(formdata=None, what=wanted), means)
+
+
+@blueprint.get("/pay/check")
+@borrower_only
+def check(borrower: SignedInBorrower) -> Any:
+    """The answers once more, with the plain word on what paying acknowledges."""
+    means = _means(borrower)
+    form = PayForm(request.args)
+    chosen = _chosen(form, means)
+    if chosen is None:
+        return _choose(borrower, form, means), 422
+    return _checked(chosen, means)
+
+
+@blueprint.post("/pay/start")
+@borrower_only
+def start(borrower: SignedInBorrower) -> Any:
+    """Write the attempt, open the provider's page, and go there."""
+    chosen = _posted()
+    try:
+        attempt = _begin(borrower, chosen)
+        if attempt.repeated and not _still_open(attempt):
+            if attempt.state in OPEN_STATES:
+                checkout.ask(portal(), attempt)
+            return redirect(url_for("borrower.pay.payment", reference=attempt.reference), 303)
+        return redirect(checkout.open_checkout(portal(), attempt).checkout_url or "/", 303)
+    except UnableToPay as error:
+        return _checked(chosen, _means(borrower), problem=_why(error)), 422
+    except ProviderUnavailable:
+        return _checked(chosen, _means(borrower), problem=_no_answer()), 503
+    except ProviderRefused:
+        return _checked(chosen, _means(borrower), problem=_refused(), again=False), 502
+
+
+@blueprint.get("/pay/history")
+@borrower_only
+def history(borrower: SignedInBorrower) -> str:
+    """Every payment begun here, newest first."""
+    with portal().db.read() as connection:
+        payments = queries.payments_for(connection, borrower.borrower_id)
+    return render_template("borrower/pay/history.html", payments=payments)
+
+
+@blueprint.get("/pay/<reference>")
+@borrower_only
+def payment(borrower: SignedInBorrower, reference: str) -> Response:
+    """Where one payment stands. What the address says of coming back only decides how often to look."""
+    view = _payment(borrower, reference)
+    looks = _looks()
+    waiting = view.state == PaymentState.PROCESSING or (view.state == PaymentState.CREATED and looks > 0)
+    over = view.expires_at <= portal().clock.real_now()
+    html = render_template("borrower/pay/payment.html", payment=view, waiting=waiting, looks=looks, over=over)
+    response = make_response(html)
+    if waiting and looks < LOOKS:
+        next_look = url_for("borrower.pay.payment", reference=reference, back=looks + 1)
+        pause = SOON_SECONDS if looks < LOOKS // 2 else LATER_SECONDS
+        response.headers["Refresh"] = f"{pause}; url={next_look}"
+    return response
+
+
+@blueprint.post("/pay/<reference>/ask")
+@borrower_only
+def ask(borrower: SignedInBorrower, reference: str) -> Any:
+    """Ask the provider now how the payment stands."""
+    attempt = _attempt(borrower, reference)
+    try:
+        if attempt.state in OPEN_STATES:
+            checkout.ask(portal(), attempt)
+    except ProviderUnavailable:
+        return render_template("borrower/pay/silent.html", reference=reference), 503
+    return redirect(url_for("borrower.pay.payment", reference=reference, back=1), 303)
+
+
+@blueprint.post("/pay/<reference>/stop")
+@borrower_only
+def stop(borrower: SignedInBorrower, reference: str) -> Any:
+    """Close a payment that was begun and is not wanted."""
+    attempt = _attempt(borrower, reference)
+    try:
+        if attempt.state == PaymentState.CREATED:
+            checkout.give_up(portal(), attempt)
+    except ProviderUnavailable:
+        return render_template("borrower/pay/silent.html", reference=reference), 503
+    return redirect(url_for("borrower.pay.payment", reference=reference), 303)
+
+
+def _means(borrower: SignedInBorrower) -> Means:
+    p = portal()
+    rules = pack(p.settings.bank.jurisdiction)
+    with p.db.read() as connection:
+        balance = balances_for(connection, borrower.borrower_id)
+        instalment = queries.next_instalment_for(connection, borrower.borrower_id)
+    return Means(
+        balance=balance,
+        instalment=instalment,
+        references={loan.loan_ref: transfer_reference(p.keys, loan.loan_ref) for loan in balance.loans},
+        methods=_methods(),
+        transfer_first=rules.payment_methods[0] == "bank_transfer",
+        aged=_aged(balance, rules.limitation_years.value if rules.limitation_years else None),
+    )
+
+
+def _methods() -> tuple[str, ...]:
+    """The online methods in the order in which this device can use them; none without a provider."""
+    settings = portal().settings
+    if not portal().stripe.available:
+        return ()
+    named = tuple(settings.bank.policy.get("online_methods", ONLINE_METHODS))
+    allowed = [method for method in named if method != "card" or settings.card_payments]
+    if "Mobi" in request.headers.get("User-Agent", ""):
+        # a phone cannot scan the code that its own screen shows
+        allowed.sort(key=lambda method: ("alipay", "card", "wechat_pay").index(method))
+    return tuple(allowed)
+
+
+def _aged(balance: BorrowerBalance, years: int | None) -> tuple[str, ...]:
+    """The loans whose term ended longer ago than the limitation period."""
+    today = portal().clock.today()
+    return tuple(loan.loan_ref for loan in balance.loans if years and _ended(loan, years) < today)
+
+
+def _ended(loan: LoanView, years: int) -> date:
+    return add_months(loan.matures_on, 12 * years)
+
+
+def _choose(borrower: SignedInBorrower, form: PayForm, means: Means) -> str:
+    with portal().db.read() as connection:
+        payments = queries.payments_for(connection, borrower.borrower_id, limit=3)
+    return render_template(
+        "borrower/pay/page.html", form=form, means=means, payments=payments, grouped=grouped
+    )
+
+
+def grouped(account: str) -> str:
+    """An account number in groups of four, for reading aloud."""
+    return " ".join(account[place : place + 4] for place in range(0, len(account), 4))
+
+
+def _checked(chosen: Chosen, means: Means, *, problem: str = "", again: bool = True) -> str:
+    loan = means.balance.loan(chosen.loan_ref) if chosen.loan_ref else None
+    return render_template(
+        "borrower/pay/check.html", chosen=chosen, loan=loan, means=means, problem=problem, again=again
+    )
+
+
+def _chosen(form: PayForm, means: Means) -> Chosen | None:
+    """What the form asks for, or nothing with the words at the fields."""
+    what = form.what.data or ""
+    kind, _sign, loan_ref = what.partition(":")
+    loan = means.balance.loan(loan_ref)
+    if kind == "plan" and means.instalment:
+        return Chosen(None, means.instalment.amount)
+    if kind == "due" and loan and loan.due_now:
+        return Chosen(loan.loan_ref, loan.due_now)
+    if kind != "other":
+        form.what.errors = [_("Choose what you want to pay.")]
+        return None
+    return _other(form, means)
+
+
+def _other(form: PayForm, means: Means) -> Chosen | None:
+    """Another amount, at most what is left where it shall go."""
+    only = means.loans[0].loan_ref if len(means.loans) == 1 else ""
+    target = form.loan.data or only
+    loan = means.balance.loan(target)
+    limit = loan.left if loan else (means.instalment.plan_left if means.instalment else None)
+    if limit is None or not (loan or target == "plan"):
+        form.loan.errors = [_("Choose the loan account the money is for.")]
+        return None
+    form.amount.currency, form.amount.optional = limit.currency, False
+    if not form.validate() or form.amount.money is None:
+        return None
+    if form.amount.money > limit:
+        form.amount.errors = [_("At most %(amount)s is left to pay there.", amount=money_text(limit))]
+        return None
+    return Chosen(loan.loan_ref if loan else None, form.amount.money)
+
+
+def _posted() -> Chosen:
+    """The amount and target a check page sent; anything that is no amount of ours is a bad request."""
+    currency = request.form.get("currency", "")
+    if currency not in EXPONENTS or not request.form.get("form_key"):
+        abort(400)
+    try:
+        amount = Money.from_file(request.form.get("amount", ""), currency)
+    except AmountError:
+        abort(400)
+    return Chosen(request.form.get("loan") or None, amount)
+
+
+def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
+    p, locale = portal(), current_locale()
+    methods = _methods()
+    if not methods:
+        raise ProviderRefused("not_available")
+    offered = {"methods": list(methods), "locale": locale, "title": p.settings.bank.name(locale)}
+    return p.db.write(
+        lambda session: create_attempt(
+            session,
+            borrower_id=borrower.borrower_id,
+            loan_ref=chosen.loan_ref,
+            amount=chosen.amount,
+            form_key=request.form["form_key"][:64],
+            offered=offered,
+            now=p.clock.now(),
+            real_now=p.clock.real_now(),
+        )
+    )
+
+
+def _still_open(attempt: Attempt) -> bool:
+    ends = attempt.expires_at - ALMOST_OVER
+    return attempt.state == PaymentState.CREATED and ends > portal().clock.real_now()
+
+
+def _looks() -> int:
+    text = request.args.get("back", "0")
+    return min(int(text), LOOKS) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _payment(borrower: SignedInBorrower, reference: str) -> PaymentView:
+    with portal().db.read() as connection:
+        return queries.payment_for(connection, borrower.borrower_id, reference) or abort(404)
+
+
+def _attempt(borrower: SignedInBorrower, reference: str) -> Attempt:
+    with portal().db.read() as connection:
+        return queries.attempt_for(connection, borrower.borrower_id, reference) or abort(404)
+
+
+def _why(error: UnableToPay) -> str:
+    if error.reason == "above_left" and error.limit is not None:
+        return str(_("At most %(amount)s is left to pay there.", amount=money_text(error.limit)))
+    if error.reason == "too_large_online" and error.limit is not None:
+        most = money_text(error.limit)
+        return str(
+            _("At most %(amount)s can be paid online at once. Please use a bank transfer.", amount=most)
+        )
+    return str(_("This cannot be paid here now. Please choose again."))
+
+
+def _no_answer() -> str:
+    return str(_("The payment provider does not answer. Nothing was taken. Please try again in a minute."))
+
+
+def _refused() -> str:
+    return str(_("The payment could not be begun. Nothing was taken. Please use a bank transfer."))
