@@ -215,7 +215,7 @@ class TestMisuse:
         assert accepted.borrower_id == lin
 
     def test_of_a_reference_nobody_has(self, door: Door) -> None:
-        door.ask("7KQF-3MWD-2H4NA", NOW)
+        door.ask("7KQF-3MWD-2H4N7", NOW)
         assert [door.answer("000000", NOW, id_tail=ID_TAIL) for _ in range(6)] == [Refused("wrong")] * 5 + [
             Refused("spent")
         ]

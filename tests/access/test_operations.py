@@ -19,7 +19,7 @@ from tests import people
 from tests.access.doors import ID_TAIL, Door, Outbox, at_once, notice
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-STRANGER = "7KQF-3MWD-2H4NA"
+STRANGER = "7KQF-3MWD-2H4N7"
 
 
 @pytest.fixture

@@ -131,7 +131,10 @@ def session_state(borrower: SignedInBorrower) -> Any:
         left=int((ends - p.clock.real_now()).total_seconds()),
         warn=int(limits.WARN_BEFORE.total_seconds()),
         title=_("Are you still there?"),
-        text=_("You will be signed out in two minutes. What you have sent is kept."),
+        text=_(
+            "In %(minutes)s minutes you will be signed out. What you have sent is kept.",
+            minutes=int(limits.WARN_BEFORE.total_seconds()) // 60,
+        ),
         stay=_("Stay signed in"),
         ended=_("You have been signed out. Sign in again to go on."),
         sign_in=_("Sign in"),

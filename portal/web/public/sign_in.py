@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 from wtforms.validators import DataRequired, ValidationError
 
-from portal.access import codes
+from portal.access import codes, limits
 from portal.access import operations as access
 from portal.web import errors
 from portal.web.context import portal
@@ -106,9 +106,7 @@ def code() -> Any:
     """Ask for the code and the end of the ID number."""
     if cookie(BROWSER_COOKIE) is None:
         return redirect(url_for("public.sign_in.page"), 303)
-    return render_template(
-        "public/sign_in/code.html", form=CodeForm(formdata=None), again="again" in request.args
-    )
+    return _code_page(CodeForm(formdata=None), again="again" in request.args)
 
 
 @blueprint.post("/code")
@@ -119,7 +117,7 @@ def answer() -> Any:
         return redirect(url_for("public.sign_in.page"), 303)
     form = CodeForm()
     if not form.validate():
-        return _code_page(form, refused=False)
+        return make_response(_code_page(form), 422)
     p = portal()
     signed_in = p.db.write(
         lambda session: access.finish_sign_in(
@@ -132,7 +130,9 @@ def answer() -> Any:
             replaces=session_digest_of(SESSION_COOKIE),
         )
     )
-    return _code_page(form, refused=True) if isinstance(signed_in, access.Refused) else _enter(signed_in)
+    if isinstance(signed_in, access.Refused):
+        return make_response(_code_page(form, refused=True), 422)
+    return _enter(signed_in)
 
 
 @blueprint.post("/again")
@@ -164,12 +164,19 @@ def out() -> Any:
 
 def _to_code(browser: str, again: str | None = None) -> Response:
     response = make_response(redirect(url_for("public.sign_in.code", again=again), 303))
-    set_cookie(response, BROWSER_COOKIE, browser, seconds=1800)
+    set_cookie(response, BROWSER_COOKIE, browser, seconds=int(limits.BROWSER_LIFE.total_seconds()))
     return response
 
 
-def _code_page(form: CodeForm, *, refused: bool) -> Response:
-    return make_response(render_template("public/sign_in/code.html", form=form, refused=refused), 422)
+def _code_page(form: CodeForm, *, refused: bool = False, again: bool = False) -> str:
+    return render_template(
+        "public/sign_in/code.html",
+        form=form,
+        refused=refused,
+        again=again,
+        limits=limits,
+        life_minutes=int(limits.CODE_LIFE.total_seconds()) // 60,
+    )
 
 
 def _enter(signed_in: access.SignedIn) -> Response:
