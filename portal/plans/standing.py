@@ -5,7 +5,7 @@ One statement for the balance page: each part is a SELECT of the same columns, j
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -31,8 +31,9 @@ from sqlalchemy import (
 from portal.access.models import Challenge
 from portal.accounts.explanation import SinceNotice, fallen_due, since_notice
 from portal.accounts.models import LedgerLine, Loan
-from portal.accounts.queries import READING_ORDER, BorrowerBalance, LineView, line_view
+from portal.accounts.queries import READING_ORDER, BorrowerBalance, LineView, LoanView, line_view
 from portal.contacts.models import Hold
+from portal.dates import add_months
 from portal.db import UtcDateTime
 from portal.money import Money
 from portal.notices.models import Notice, NoticeLoan
@@ -330,3 +331,11 @@ def _statement() -> Any:
 
 
 _STANDING = _statement()
+
+
+def past_limitation(loans: Iterable[LoanView], *, years: int | None, today: date) -> tuple[LoanView, ...]:
+    """The loans whose last instalment was due longer ago than the period of limitation; none where the
+    jurisdiction has no single period. Whether it was interrupted since, only the bank's file says."""
+    if years is None:
+        return ()
+    return tuple(loan for loan in loans if add_months(loan.matures_on, 12 * years) < today)
