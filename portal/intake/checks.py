@@ -156,7 +156,7 @@ class Check:
         if ref is None or self.known(to, ref):
             return True
         file = self.mapping.files[to].file
-        self.fault(kind, "unknown_ref", line, column, ref, file=file)
+        self.fault(kind, "unknown_ref", line, column, ref, target=file)
         return False
 
     def _loan(self, line: int, row: Row) -> None:
@@ -169,6 +169,7 @@ class Check:
         for name in ("pay_day", "term_count"):
             if row[name] == 0:
                 self.fault("loans", "number_zero", line, name, row[name])
+                self.refused["loans"].add(str(row["loan_ref"]))
                 return
         if row["principal"] == 0:
             self.fault("loans", "amount_zero", line, "principal", row["principal"])

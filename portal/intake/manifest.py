@@ -81,7 +81,7 @@ def read_manifest(directory: Path, mapping: Mapping, rejections: Rejections) -> 
         data = json.loads(raw.decode("utf-8"), object_pairs_hook=_once)
         if not isinstance(data, dict):
             raise ValueError("not an object")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         rejections.add("manifest_unreadable", mapping.manifest_file, fault=str(error)[:120])
         return None
     before = rejections.count

@@ -241,7 +241,7 @@ def _explain_header(source: Source, raw: bytes, rejections: Rejections) -> None:
         text = raw.decode(mapping.encoding).rstrip("\r\n")
     except UnicodeDecodeError as error:
         return rejections.add("undecodable", file, line=1, offset=error.start, expected=mapping.encoding)
-    if raw.rstrip(b"\r\n") == wanted:
+    if raw.startswith((wanted + b"\r", wanted + b"\n")) or raw == wanted:
         return rejections.add(
             "line_end", file, line=1, expected="CR LF" if mapping.line_end == b"\r\n" else "LF"
         )

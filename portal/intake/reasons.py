@@ -179,8 +179,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "与第 {first} 行编号重复。",
     ),
     "unknown_ref": (
-        "No such row in {file}, neither in this batch nor taken in before.",
-        "在 {file} 中找不到对应的行（本批次和此前导入的数据中均没有）。",
+        "No such row in {target}, neither in this batch nor taken in before.",
+        "在 {target} 中找不到对应的行（本批次和此前导入的数据中均没有）。",
     ),
     "foreign_loan": ("The loan belongs to another customer.", "该借据属于另一位客户。"),
     "loan_currencies": ("The loans named are in different currencies.", "所列借据币种不一致。"),
