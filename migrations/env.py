@@ -7,6 +7,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection, create_engine, event, text
 
+from portal.db import ExactDecimal, UtcDateTime
 from portal.schema import metadata
 
 
@@ -16,6 +17,15 @@ def database_url() -> str:
     return str(given or os.environ["PORTAL_DATABASE_URL"])
 
 
+def render_item(kind: str, item: object, autogen_context: object) -> str | bool:
+    """Our column types as the plain ones they are stored in, so that a migration needs no code of ours."""
+    if isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if isinstance(item, ExactDecimal):
+        return "sa.String(length=24)"
+    return False
+
+
 def migrate(connection: Connection) -> None:
     """Run what is asked for on one connection."""
     context.configure(
@@ -23,6 +33,7 @@ def migrate(connection: Connection) -> None:
         target_metadata=metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        render_item=render_item,
         transaction_per_migration=False,
     )
     with context.begin_transaction():

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
-    UniqueConstraint,
+   ,
     func,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -100,14 +100,3 @@ class Staff(Row):
     #: the last 30-second step that was spent: a code works once
     totp_last_step: Mapped[int] = mapped_column(default=0)
     left_at: Mapped[datetime | None]
-
-
-class FormKey(Base):
-    """A form that was posted: the same key again gets the first answer."""
-
-    __tablename__ = "form_key"
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    owner: Mapped[str] = mapped_column(String(48))
-    answer: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime]
-    __table_args__ = (UniqueConstraint("key", "owner"),)

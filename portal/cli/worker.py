@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from typing import cast
+
+from flask import current_app
 from flask.cli import AppGroup
 
+from portal import tasks
+
 group = AppGroup("worker", help="Run what happens in the background.")
+
+
+@group.command("run")
+def run() -> None:
+    """Empty the outbox, seal the record and sweep, until told to stop; what is under way is finished."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    tasks.work(cast(tasks.Parts, current_app.extensions["portal"]), stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import Date, ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, Row
@@ -48,4 +48,3 @@ class NoticeLoan(Base):
     __tablename__ = "notice_loan"
     notice_id: Mapped[int] = mapped_column(ForeignKey("notice.id"), primary_key=True)
     loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"), primary_key=True, index=True)
-    __table_args__ = (UniqueConstraint("notice_id", "loan_id"),)
