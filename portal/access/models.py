@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
-   ,
     func,
 )
 from sqlalchemy.orm import Mapped, mapped_column
