@@ -169,6 +169,8 @@ def closed(policy: Policy) -> bool:
 def outcome(answer: TestResponse) -> str:
     if answer.status_code == 303 and answer.location in ("/sign-in", "/desk/sign-in"):
         return f"sign in at {answer.location}"
+    if answer.status_code >= 500:
+        return "broken"
     return "refused" if answer.status_code == 403 else "in"
 
 
