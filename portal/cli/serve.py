@@ -14,6 +14,8 @@ import click
 from flask.cli import AppGroup
 from whitenoise.compress import Compressor
 
+#: How long requests under way may take to finish after a stop.
+GRACE_SECONDS = 30
 STATIC = Path(__file__).parent.parent.parent / "static"
 
 group = AppGroup("serve", help="Serve the portal: web server and worker.")
@@ -42,37 +44,37 @@ def worker_command() -> list[str]:
     return [sys.executable, "-m", "flask", "--app", "app", "worker", "run"]
 
 
-def supervise(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> int:
-    """Run every command until one ends or we are told to stop; then stop the others and wait.
+def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> int:
+    """Run every named command until one ends or we are told to stop; then stop the others and wait.
 
-    Returns 0 after an ordinary stop, else the exit code of the command that ended by itself.
+    Returns 0 after an ordinary stop, else 1 when a command ended by itself (and says which). What has
+    not stopped after `GRACE_SECONDS` is killed.
     """
-    running = [subprocess.Popen(list(command), env=dict(environ)) for command in commands]
+    running = {name: subprocess.Popen(list(command), env=dict(environ)) for name, command in commands.items()}
     stopping = threading.Event()
-    ended: list[int] = []
-
-    def stop(*_: object) -> None:
-        stopping.set()
-
+    ended: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopping.set())
 
-    def watch(process: subprocess.Popen[bytes]) -> None:
+    def watch(name: str, process: subprocess.Popen[bytes]) -> None:
         code = process.wait()
         if not stopping.is_set():
-            ended.append(code)
+            ended.append(f"The {name} ended by itself (exit code {code}); everything is stopped.")
             stopping.set()
 
-    watchers = [threading.Thread(target=watch, args=(process,), daemon=True) for process in running]
-    for watcher in watchers:
-        watcher.start()
+    for name, process in running.items():
+        threading.Thread(target=watch, args=(name, process), daemon=True).start()
     stopping.wait()
-    for process in running:
-        if process.poll() is None:
-            process.terminate()
-    for watcher in watchers:
-        watcher.join(timeout=30)
-    return ended[0] if ended else 0
+    for process in running.values():
+        process.terminate()
+    for process in running.values():
+        try:
+            process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    for line in ended:
+        print(line, file=sys.stderr)
+    return 1 if ended else 0
 
 
 @group.command("run")
@@ -83,5 +85,8 @@ def supervise(commands: Sequence[Sequence[str]], environ: Mapping[str, str]) -> 
 def run(host: str, port: int, workers: int, threads: int) -> None:
     """Serve until stopped."""
     compress_static()
-    commands = [web_command(host=host, port=port, workers=workers, threads=threads), worker_command()]
+    commands = {
+        "web server": web_command(host=host, port=port, workers=workers, threads=threads),
+        "worker": worker_command(),
+    }
     sys.exit(supervise(commands, os.environ))

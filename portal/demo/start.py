@@ -108,16 +108,17 @@ def migrate(url: str) -> None:
 
 def serve(with_sandbox: bool, *, port: int, data: Path) -> int:
     """The web server, the worker and, without a Stripe key, the payment sandbox."""
-    commands = [web_command(host="127.0.0.1", port=port, workers=1, threads=4), worker_command()]
+    commands = {
+        "web server": web_command(host="127.0.0.1", port=port, workers=1, threads=4),
+        "worker": worker_command(),
+    }
     if with_sandbox:
-        commands.append(
-            [
-                sys.executable, "-m", "portal.demo.stripe_sandbox",
-                "--port", str(port + 1),
-                "--webhook-url", f"http://127.0.0.1:{port}/callbacks/stripe",
-                "--state", str(data.resolve() / "sandbox.sqlite"),
-            ]
-        )  # fmt: skip
+        commands["payment sandbox"] = [
+            sys.executable, "-m", "portal.demo.stripe_sandbox",
+            "--port", str(port + 1),
+            "--webhook-url", f"http://127.0.0.1:{port}/callbacks/stripe",
+            "--state", str(data.resolve() / "sandbox.sqlite"),
+        ]  # fmt: skip
     os.chdir(ROOT)
     compress_static()
     return supervise(commands, os.environ)

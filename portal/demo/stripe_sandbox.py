@@ -7,6 +7,7 @@ refuses to start beside production settings.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import secrets
@@ -331,7 +332,7 @@ class Sandbox:
         self._courier = Courier(self.book, webhook_url, secret)
         app = create_sandbox(self.book, behaviour=behaviour)
         self._server: BaseWSGIServer = make_server(host, port, app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="sandbox", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
         self.origin = f"http://{host}:{self._server.server_port}"
 
     def start(self) -> None:
@@ -346,6 +347,9 @@ class Sandbox:
         self._server.server_close()
         self._courier.stop()
         self.book.close()
+
+    def _serve(self) -> None:
+        self._server.serve_forever(poll_interval=0.05)
 
     def wait(self) -> None:
         """Serve until the process is told to end."""
@@ -365,3 +369,19 @@ def serve(
     sandbox = Sandbox(webhook_url=webhook_url, secret=secret, host=host, port=port, path=path)
     sandbox.start()
     sandbox.wait()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m portal.demo.stripe_sandbox`: serve until stopped; the secret comes from the environment."""
+    refuse_production(os.environ)
+    parser = argparse.ArgumentParser(prog="stripe_sandbox")
+    parser.add_argument("--port", type=int, default=8001)
+    parser.add_argument("--webhook-url", required=True)
+    parser.add_argument("--state", default=":memory:")
+    options = parser.parse_args(arguments)
+    secret = os.environ["PORTAL_STRIPE_WEBHOOK_SECRETS"].split(",")[0]
+    serve(port=options.port, webhook_url=options.webhook_url, secret=secret, path=options.state)
+
+
+if __name__ == "__main__":
+    main()
