@@ -87,6 +87,7 @@ def accept(
     terms_hash: str,
     write: Writer,
     host: str,
+    demonstration: bool,
     today: date,
     now: datetime,
     real_now: datetime,
@@ -126,6 +127,7 @@ def accept(
         dedupe_key=f"agreement:{plan.id}",
         asked_for=True,
         real_now=real_now,
+        demonstration=demonstration,
     )
     audit.record(
         session,

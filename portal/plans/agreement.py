@@ -26,6 +26,8 @@ class WrittenItem:
     code: str
     title: str
     paragraphs: tuple[str, ...]
+    #: a table: its head first; empty where the item has none
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,13 @@ def content_of(draft: AgreementDraft, items: tuple[WrittenItem, ...], *, languag
         "source": draft.source,
         "terms_hash": draft.terms.digest(),
         "items": [
-            {"code": item.code, "title": item.title, "paragraphs": list(item.paragraphs)} for item in items
+            {
+                "code": item.code,
+                "title": item.title,
+                "paragraphs": list(item.paragraphs),
+                "rows": [list(row) for row in item.rows],
+            }
+            for item in items
         ],
     }
 
@@ -102,6 +110,11 @@ def content_hash(text: str) -> str:
 def items_of(text: str) -> tuple[WrittenItem, ...]:
     """The items of a stored text, as they were read."""
     return tuple(
-        WrittenItem(item["code"], item["title"], tuple(item["paragraphs"]))
+        WrittenItem(
+            item["code"],
+            item["title"],
+            tuple(item["paragraphs"]),
+            tuple(tuple(row) for row in item["rows"]),
+        )
         for item in json.loads(text)["items"]
     )

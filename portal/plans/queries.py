@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from portal.accounts.models import Loan
 from portal.accounts.queries import BorrowerBalance, balances_for, ordinary_instalments_for
+from portal.borrowers.models import Borrower
 from portal.dates import WorkingDays
 from portal.hardship.queries import latest_report_for
 from portal.keys import Keys
@@ -227,10 +228,42 @@ def basis_of(
             due_now=loan.due_now,
             left=loan.left,
             waivable=tuple((name, loan.components[name].left) for name in WAIVABLE),
+            due_parts=tuple((name, loan.due_of(name)) for name in loan.components),
+            left_parts=tuple((name, figures.left) for name, figures in loan.components.items()),
         )
         for loan in balance.loans
         if loan.currency == currency and loan.loan_id not in without
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose plan it is, as much as may be shown to somebody at the door."""
+
+    masked_name: str
+    phone_tail: str
+    customer_ref: str
+
+
+def holder_for(connection: Connection, keys: Keys, borrower_id: int) -> Holder:
+    """The borrower with the name masked to its first character and the last two digits of the mobile."""
+    row = connection.execute(
+        select(Borrower.name_sealed, Borrower.phone_tail_sealed, Borrower.customer_ref).where(
+            Borrower.id == borrower_id
+        )
+    ).one()
+    name = keys.unseal("borrower.name", row.name_sealed)
+    tail = keys.unseal("borrower.phone_tail", row.phone_tail_sealed)
+    return Holder(masked_name(name), tail[-2:], row.customer_ref)
+
+
+def masked_name(name: str) -> str:
+    """The first character and a star for each other one, at least one and at most two.
+
+    >>> masked_name("蒋曦静"), masked_name("林晓"), masked_name("Li")
+    ('蒋**', '林*', 'L*')
+    """
+    return name[:1] + "*" * min(max(len(name) - 1, 1), 2)
 
 
 def loans_in_plans(connection: Connection, borrower_id: int) -> frozenset[int]:

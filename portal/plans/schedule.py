@@ -219,7 +219,9 @@ def _cover(request: TermsRequest, loan: LoanBasis) -> CoveredLoan:
     covered = loan.left if request.whole_loan else loan.due_now
     asked = ((component, amount) for component, amount in loan.waivable if component in request.waive)
     waived = tuple(sorted((component, amount) for component, amount in asked if amount.minor > 0))
-    return CoveredLoan(loan.loan_id, loan.loan_ref, loan.product_class, covered, waived)
+    parts = loan.left_parts if request.whole_loan else loan.due_parts
+    known = tuple(sorted((component, amount) for component, amount in parts if amount.minor))
+    return CoveredLoan(loan.loan_id, loan.loan_ref, loan.product_class, covered, waived, known)
 
 
 def amounts_for(request: TermsRequest, total: Money) -> tuple[Money, ...]:

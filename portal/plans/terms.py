@@ -29,6 +29,9 @@ class LoanBasis:
     left: Money
     #: what is left of the components that can be waived: ("fee", 450.00), ("penalty_interest", 0.00)
     waivable: tuple[tuple[str, Money], ...] = ()
+    #: the structure of `due_now` and of `left`, by component
+    due_parts: tuple[tuple[str, Money], ...] = ()
+    left_parts: tuple[tuple[str, Money], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class CoveredLoan:
     product_class: str
     covered: Money
     waived: tuple[tuple[str, Money], ...] = ()
+    #: the structure of what is covered, by component, as the agreement states it
+    parts: tuple[tuple[str, Money], ...] = ()
 
     @property
     def waived_total(self) -> Money:
@@ -168,6 +173,24 @@ class Terms:
             return self.instalments
         return (Instalment(0, self.upfront_due_on, self.upfront), *self.instalments)
 
+    def as_request(self) -> TermsRequest:
+        """A request that leads to terms like these: where changing some of them begins."""
+        step = None
+        lower = [part.amount for part in self.instalments if part.amount == self.first.amount]
+        if self.count > 2 and self.first.amount != self.usual and len(lower) < self.count - 1:
+            step = Step(len(lower), self.first.amount)
+        return TermsRequest(
+            count=self.count,
+            pay_day=self.pay_day,
+            frequency=self.frequency,
+            upfront=self.upfront or None,
+            step=step,
+            freeze_interest=self.freeze_interest,
+            waive=tuple(dict.fromkeys(name for loan in self.loans for name, _ in loan.waived)),
+            loan_refs=tuple(loan.loan_ref for loan in self.loans),
+            whole_loan=self.whole_loan,
+        )
+
     def canonical(self) -> str:
         """One text for these terms and no others: JSON, sorted keys, amounts in minor units."""
         content = {
@@ -211,6 +234,7 @@ def _loan_text(loan: CoveredLoan) -> dict[str, Any]:
         "product_class": loan.product_class,
         "covered": loan.covered.minor,
         "waived": {component: amount.minor for component, amount in loan.waived},
+        "parts": {component: amount.minor for component, amount in loan.parts},
     }
 
 
@@ -241,5 +265,10 @@ def _loan_from(item: dict[str, Any], currency: str) -> CoveredLoan:
         loan_ref=item["ref"],
         product_class=item["product_class"],
         covered=Money(item["covered"], currency),
-        waived=tuple((component, Money(minor, currency)) for component, minor in item["waived"].items()),
+        waived=_parts_from(item["waived"], currency),
+        parts=_parts_from(item["parts"], currency),
     )
+
+
+def _parts_from(minor_by_component: dict[str, int], currency: str) -> tuple[tuple[str, Money], ...]:
+    return tuple((component, Money(minor, currency)) for component, minor in minor_by_component.items())

@@ -149,6 +149,7 @@ class Story:
                 terms_hash=terms.digest(),
                 write=written,
                 host="my.harbour.example",
+                demonstration=True,
                 today=TODAY,
                 now=now,
                 real_now=now,

@@ -1,7 +1,186 @@
-"""The agreement pages of the borrower door."""
+"""Agreeing: read the whole agreement, confirm with a one-time code, and find it again later."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import StringField
+
+from portal.access.operations import ACCEPT, Accepted, Refused, answer_challenge, start_challenge
+from portal.jurisdictions import pack
+from portal.plans.acceptance import BalanceChanged, LoanInPlan, OfferLapsed
+from portal.plans.agreement import AgreementDraft, WrittenItem, drafts
+from portal.plans.operations import PlanMade, Signatory, StaleProposal, accept
+from portal.plans.queries import ProposalView, agreements_for, holder_for, plan_for, proposal_for
+from portal.states import NotAllowed
+from portal.web.borrower import agreement_words
+from portal.web.context import portal
+from portal.web.forms import Form
+from portal.web.locale import current_locale
+from portal.web.security import SignedInBorrower, borrower_only, code_sender
 
 blueprint = Blueprint("agreement", __name__)
+
+
+class CodeForm(Form):
+    """The one-time code."""
+
+    code = StringField(_l("Code from the text message"))
+
+
+@blueprint.get("/plan/accept/<reference>")
+@borrower_only
+def page(borrower: SignedInBorrower, reference: str) -> str | Response:
+    """The whole agreement, and in plain words what confirming does."""
+    offer = offer_for(borrower, reference)
+    if offer is None:
+        return redirect(url_for("borrower.plan.page"), 303)
+    return render_template("borrower/agreement/page.html", offer=offer, written=written_for(borrower, offer))
+
+
+@blueprint.post("/plan/accept/<reference>/code")
+@borrower_only
+def send_code(borrower: SignedInBorrower, reference: str) -> Response:
+    """Send the code that stands for these exact terms to the number the bank has."""
+    offer = offer_for(borrower, reference)
+    if offer is None:
+        return redirect(url_for("borrower.plan.page"), 303)
+    p = portal()
+    real_now = p.clock.real_now()
+    sent = p.db.write(
+        lambda session: start_challenge(
+            session,
+            keys=p.keys,
+            borrower_id=borrower.borrower_id,
+            notice_id=None,
+            purpose=ACCEPT,
+            subject=offer.terms_hash,
+            browser=borrower.session_digest,
+            real_now=real_now,
+            sender=code_sender(),
+        )
+    )
+    wait = None if sent else 1
+    return redirect(url_for("borrower.agreement.confirm_page", reference=reference, wait=wait), 303)
+
+
+@blueprint.get("/plan/accept/<reference>/confirm")
+@borrower_only
+def confirm_page(borrower: SignedInBorrower, reference: str) -> str | Response:
+    """Where the code is typed."""
+    offer = offer_for(borrower, reference)
+    if offer is None:
+        return redirect(url_for("borrower.plan.page"), 303)
+    return confirm_again(borrower, offer, CodeForm(formdata=None))
+
+
+@blueprint.post("/plan/accept/<reference>/confirm")
+@borrower_only
+def confirm(borrower: SignedInBorrower, reference: str) -> str | tuple[str, int] | Response:
+    """Compare the code and make the plan, in one transaction and once."""
+    offer = offer_for(borrower, reference)
+    if offer is None:
+        return redirect(url_for("borrower.plan.page"), 303)
+    form = CodeForm()
+    try:
+        answer = agree(borrower, offer, form.code.data or "")
+    except (StaleProposal, NotAllowed, OfferLapsed):
+        return redirect(url_for("borrower.plan.page", moved=1), 303)
+    except (LoanInPlan, BalanceChanged):
+        return render_template("borrower/agreement/changed.html", offer=offer), 409
+    if isinstance(answer, PlanMade):
+        return redirect(url_for("borrower.plan.page", made=1), 303)
+    form.code.errors = [CODE_WORDS[answer.reason]]
+    return confirm_again(borrower, offer, form), 422
+
+
+CODE_WORDS = {
+    "wrong": _l("This code is not right. Check the text message and type its six digits."),
+    "spent": _l("This code does not count any more. Ask for a new one below."),
+}
+
+
+@blueprint.get("/plan/agreement/<reference>")
+@borrower_only
+def read(borrower: SignedInBorrower, reference: str) -> str:
+    """The agreements of one's own plan, as they were read and signed; made to be printed."""
+    p = portal()
+    with p.db.read() as connection:
+        plan = plan_for(connection, borrower.borrower_id, reference)
+        if plan is None:
+            abort(404)
+        agreements = agreements_for(connection, borrower.borrower_id, plan.plan_id)
+    return render_template("borrower/agreement/read.html", plan=plan, agreements=agreements)
+
+
+def offer_for(borrower: SignedInBorrower, reference: str) -> ProposalView | None:
+    """The offer of that reference while it can be accepted; None where the plan page knows better."""
+    p = portal()
+    with p.db.read() as connection:
+        offer = proposal_for(connection, borrower.borrower_id, reference)
+    if offer is None:
+        abort(404)
+    return offer if offer.is_offer(p.clock.now()) else None
+
+
+def written_for(
+    borrower: SignedInBorrower, offer: ProposalView
+) -> list[tuple[AgreementDraft, tuple[WrittenItem, ...]]]:
+    """Each agreement of the offer with its words, as it will be kept."""
+    p = portal()
+    with p.db.read() as connection:
+        holder = holder_for(connection, p.keys, borrower.borrower_id)
+    write = agreement_words.writer(holder)
+    return [(draft, write(draft)) for draft in drafts(offer.terms, pack(p.settings.bank.jurisdiction))]
+
+
+def agree(borrower: SignedInBorrower, offer: ProposalView, code: str) -> PlanMade | Refused:
+    """One unit of work: the code, and with the right one the plan."""
+    p = portal()
+    bank, language = p.settings.bank, current_locale()
+    now, real_now, today = p.clock.now(), p.clock.real_now(), p.clock.today()
+
+    def unit(session: Session) -> PlanMade | Refused:
+        answer = answer_challenge(
+            session,
+            keys=p.keys,
+            browser=borrower.session_digest,
+            purpose=ACCEPT,
+            subject=offer.terms_hash,
+            code=code,
+            id_tail=None,
+            real_now=real_now,
+        )
+        if not isinstance(answer, Accepted) or answer.borrower_id != borrower.borrower_id:
+            return answer if isinstance(answer, Refused) else Refused("spent")
+        holder = holder_for(session.connection(), p.keys, borrower.borrower_id)
+        return accept(
+            session,
+            keys=p.keys,
+            signer=p.signer,
+            pack=pack(bank.jurisdiction),
+            signatory=Signatory(borrower.borrower_id, answer.challenge_id, language),
+            proposal_id=offer.id,
+            version=offer.version,
+            terms_hash=offer.terms_hash,
+            write=agreement_words.writer(holder),
+            host=bank.host,
+            demonstration=p.settings.is_demonstration,
+            today=today,
+            now=now,
+            real_now=real_now,
+        )
+
+    return p.db.write(unit)
+
+
+def confirm_again(borrower: SignedInBorrower, offer: ProposalView, form: CodeForm) -> str:
+    """The page with the code field; `wait` in the address says that no further code was sent."""
+    p = portal()
+    with p.db.read() as connection:
+        holder = holder_for(connection, p.keys, borrower.borrower_id)
+    return render_template(
+        "borrower/agreement/confirm.html", offer=offer, form=form, holder=holder, wait="wait" in request.args
+    )
