@@ -12,9 +12,13 @@ import base64
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
-from datetime import UTC, datetime, time
+import threading
+import time
+from datetime import UTC, datetime
+from datetime import time as time_of_day
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -50,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed.fill(settings)
     if options.setup_only:
         return 0
-    welcome(options.port)
+    threading.Thread(target=welcome, args=(options.port,), daemon=True).start()
     return serve(settings.stripe_api_key == SANDBOX_KEY, port=options.port, data=options.data)
 
 
@@ -73,7 +77,7 @@ def fresh_env(data: Path) -> dict[str, str]:
     """Keys of this demonstration's own, and its clock: 09:00 on the export's business date, from now on."""
     business_date = seed.business_date(EXPORT)
     zone = ZoneInfo("Asia/Shanghai")
-    bank_start = datetime.combine(business_date, time(9), tzinfo=zone)
+    bank_start = datetime.combine(business_date, time_of_day(9), tzinfo=zone)
     made = {
         "PORTAL_ENVIRONMENT": "demonstration",
         "PORTAL_DATABASE_URL": f"sqlite:///{data.resolve() / 'portal.sqlite'}",
@@ -125,8 +129,10 @@ def serve(with_sandbox: bool, *, port: int, data: Path) -> int:
 
 
 def welcome(port: int) -> None:
-    """Say where to go."""
+    """Say where to go, as soon as somebody answers there."""
     base = f"http://127.0.0.1:{port}"
+    while not answers(port):
+        time.sleep(0.2)
     print(
         f"""
 The repayment portal's demonstration is served on {base}
@@ -139,6 +145,15 @@ Stop with Ctrl-C. A later `make run` goes on where you stopped; `make run DEMO=f
 """,
         flush=True,
     )
+
+
+def answers(port: int) -> bool:
+    """Whether the web server takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from portal.access import codes
 from portal.keys import Keys
+
+_PLAIN_START = re.compile(r"[0-9A-Za-z]*")
 
 
 class Verdict(StrEnum):
@@ -51,7 +54,13 @@ class Asked:
 
 
 def asked_for(keys: Keys, text: str, *, link: bool = False) -> Asked:
-    """What `text` asks about; a `link` is a token and is never read as anything shorter."""
+    """What `text` asks about; a `link` is a token and is never read as anything shorter.
+
+    Phones take the words that follow an address without a space for a part of it: a link ends with
+    its last plain letter or digit.
+    """
+    if link:
+        text = _PLAIN_START.match(text).group()  # type: ignore[union-attr]
     plain = codes.normalise(text[:200])
     kind = codes.kind_of(plain)
     if link and kind != "token":

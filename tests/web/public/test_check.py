@@ -129,6 +129,13 @@ def test_genuine_shows_what_to_compare_and_nothing_else(scene: Scene) -> None:
         assert hidden not in page
 
 
+@pytest.mark.parametrize("glued", ["核实", "，或自行输入", "。", ".", ")", "】"])
+def test_words_that_a_phone_takes_for_part_of_the_link_do_no_harm(sqlite_scene: Scene, glued: str) -> None:
+    page = sqlite_scene.client.get(f"/n/{sqlite_scene.genuine.token}{glued}")
+
+    assert "This message is from us" in page.text
+
+
 def test_genuine_leads_to_sign_in_and_to_not_me_with_what_was_held(scene: Scene) -> None:
     by_code = scene.check(scene.genuine.code).text
     by_link = scene.client.get(f"/n/{scene.genuine.token}").text
