@@ -43,7 +43,7 @@ def test_what_the_form_says_is_checked_here(
     database: Database, borrower_id: int, loan_ref: str | None, minor: int, reason: str
 ) -> None:
     with pytest.raises(UnableToPay) as refused:
-        begin(database, borrower_id, minor, loan_ref=loan_ref)  # type: ignore[arg-type]
+        begin(database, borrower_id, minor, loan_ref=loan_ref)
 
     assert refused.value.reason == reason
 

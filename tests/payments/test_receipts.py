@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.accounts.models import LedgerLine, LoanBalance
+from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import rebalance, self_check
 from portal.audit import AuditEntry
 from portal.db import Database
@@ -23,9 +23,10 @@ from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.messages.models import Message
 from portal.money import Money
-from portal.payments import operations, receipts
+from portal.payments import operations, queries, receipts
 from portal.payments.models import Payment, ProviderEvent, UnplacedMoney
 from portal.payments.receipts import Books, Outcome
+from portal.plans.models import Negotiation, Plan, PlanInstalment, PlanLoan, PlanReceipt, Proposal
 from tests import people
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
@@ -43,7 +44,7 @@ def begin(
     borrower_id: int,
     minor: int = 30_000,
     *,
-    loan_ref: str = "L-LIN-1",
+    loan_ref: str | None = "L-LIN-1",
     form_key: str = "form-1",
     session_id: str | None = "cs_1",
 ) -> operations.Attempt:
@@ -178,6 +179,119 @@ def test_an_old_card_pays_principal_first(database: Database, keys: Keys, borrow
     assert [step["component"] for step in stored["loans"][0]["steps"]] == ["principal"]
 
 
+def plan_over(session: Session, borrower_id: int, loan_ids: Sequence[int], instalments: Sequence[int]) -> int:
+    """A plan in force over the loans, with these instalments, a month apart."""
+    case = Negotiation(
+        created_at=NOW,
+        reference="K-1",
+        borrower_id=borrower_id,
+        answer_due_on=date(2026, 11, 27),
+        closed_at=NOW,
+    )
+    session.add(case)
+    session.flush()
+    proposal = Proposal(
+        created_at=NOW,
+        reference="K-1-1",
+        negotiation_id=case.id,
+        borrower_id=borrower_id,
+        round=1,
+        made_by="borrower",
+        terms_text="{}",
+        terms_hash="0" * 64,
+        affordability={},
+        state="accepted",
+        form_key="proposal",
+    )
+    session.add(proposal)
+    session.flush()
+    plan = Plan(
+        created_at=NOW,
+        reference="PL-1",
+        borrower_id=borrower_id,
+        proposal_id=proposal.id,
+        terms_hash="0" * 64,
+        currency="CNY",
+        state="active",
+    )
+    session.add(plan)
+    session.flush()
+    session.add_all(PlanLoan(plan_id=plan.id, loan_id=loan_id, covered_minor=1) for loan_id in loan_ids)
+    session.add_all(
+        PlanInstalment(plan_id=plan.id, number=number, due_on=date(2026, 11 + number, 15), amount_minor=minor)
+        for number, minor in enumerate(instalments)
+    )
+    session.flush()
+    return plan.id
+
+
+def planned(database: Database, borrower_id: int, instalments: Sequence[int]) -> int:
+    def unit(session: Session) -> int:
+        loans = session.scalars(select(Loan.id).where(Loan.borrower_id == borrower_id)).all()
+        return plan_over(session, borrower_id, loans, instalments)
+
+    return database.write(unit)
+
+
+def receipts_of(database: Database) -> list[tuple[int, int]]:
+    with database.read() as connection:
+        rows = connection.execute(
+            select(PlanReceipt.number, PlanReceipt.amount_minor).order_by(PlanReceipt.number)
+        )
+        return [(number, minor) for number, minor in rows]
+
+
+def test_a_payment_for_the_plan_fills_its_instalments_and_its_loans(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    planned(database, borrower_id, [50_000, 40_000])
+    attempt = begin(database, borrower_id, 70_000, loan_ref=None)
+
+    tell(database, keys, said(attempt, Report.PAID))
+
+    assert truth(database, attempt.reference) == Truth("posted", 1, 70_000, 0, 1, [])
+    assert receipts_of(database) == [(0, 50_000), (1, 20_000)]
+    with database.read() as connection:
+        due = queries.next_instalment_for(connection, borrower_id)
+    assert due is not None
+    assert (due.number, due.amount.minor, due.plan_left.minor) == (1, 20_000, 20_000)
+
+
+def test_a_plan_payment_larger_than_the_dearest_loan_reaches_the_next(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    planned(database, borrower_id, [1_827_000])
+    attempt = begin(database, borrower_id, 1_827_000, loan_ref=None)
+
+    tell(database, keys, said(attempt, Report.PAID))
+
+    assert truth(database, attempt.reference) == Truth("posted", 2, 1_827_000, 0, 1, [])
+    with database.read() as connection:
+        assert connection.scalar(select(Plan.state)) == "completed"
+        view = queries.payment_for(connection, borrower_id, attempt.reference)
+    assert view is not None
+    assert sum(one.amount.minor for one in view.placed) == 1_827_000
+    assert view.plan_reference == "PL-1"
+
+
+def test_a_payment_to_a_loan_under_a_plan_counts_for_the_plan_too(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
+    planned(database, borrower_id, [50_000])
+    attempt = begin(database, borrower_id, 30_000)
+
+    tell(database, keys, said(attempt, Report.PAID))
+
+    assert receipts_of(database) == [(0, 30_000)]
+
+
+def test_more_than_the_plan_has_left_is_refused_for_the_plan(database: Database, borrower_id: int) -> None:
+    planned(database, borrower_id, [50_000])
+
+    with pytest.raises(operations.UnableToPay, match="above_left"):
+        begin(database, borrower_id, 50_001, loan_ref=None)
+
+
 SIX = [
     ("e1", "checkout.session.completed", Report.PROCESSING),
     ("e2", "payment_intent.processing", Report.PROCESSING),
@@ -188,6 +302,7 @@ SIX = [
 ]
 
 
+@pytest.mark.slow
 def test_all_orders_of_six_events_end_alike(sqlite_database: Database, keys: Keys) -> None:
     """Each order in a transaction of its own that is rolled back: 720 orders, one final state."""
     borrower_id = lin(sqlite_database, keys)
@@ -293,6 +408,7 @@ def test_money_that_differs_never_reaches_the_loan(
     assert [alarm["reason"] for alarm in alarms] == [reason]
 
 
+@pytest.mark.slow
 def test_two_hundred_mismatches_credit_nothing_and_keep_all(sqlite_database: Database, keys: Keys) -> None:
     borrower_id = lin(sqlite_database, keys)
     for number in range(1, 201):

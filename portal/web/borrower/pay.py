@@ -74,7 +74,7 @@ class Chosen:
 def page(borrower: SignedInBorrower) -> str:
     """Bank transfer and online payment, each with what it needs."""
     means = _means(borrower)
-    wanted = "plan" if means.instalment else (f"due:{means.loans[0].loan_ref}" if means.loans else "")
+    wanted = "plan" if means.instalment else ""
     return _choose(borrower, PayForm(formdata=None, what=wanted), means)
 
 
@@ -237,21 +237,22 @@ def _chosen(form: PayForm, means: Means) -> Chosen | None:
 
 
 def _other(form: PayForm, means: Means) -> Chosen | None:
-    """Another amount, at most what is left where it shall go."""
-    only = means.loans[0].loan_ref if len(means.loans) == 1 else ""
-    target = form.loan.data or only
+    """Another amount, at most what is left where it shall go; all that is wrong is said at once."""
+    target = form.loan.data or (means.loans[0].loan_ref if len(means.loans) == 1 else "")
     loan = means.balance.loan(target)
-    limit = loan.left if loan else (means.instalment.plan_left if means.instalment else None)
-    if limit is None or not (loan or target == "plan"):
+    on_plan = means.instalment.plan_left if means.instalment and target == "plan" else None
+    limit = loan.left if loan else on_plan
+    form.amount.optional = False
+    form.amount.currency = limit.currency if limit else portal().settings.bank.currency
+    form.validate()
+    if limit is None:
         form.loan.errors = [_("Choose the loan account the money is for.")]
         return None
-    form.amount.currency, form.amount.optional = limit.currency, False
-    if not form.validate() or form.amount.money is None:
-        return None
-    if form.amount.money > limit:
+    amount = form.amount.money
+    if amount is not None and amount > limit:
         form.amount.errors = [_("At most %(amount)s is left to pay there.", amount=money_text(limit))]
         return None
-    return Chosen(loan.loan_ref if loan else None, form.amount.money)
+    return Chosen(loan.loan_ref if loan else None, amount) if amount is not None else None
 
 
 def _posted() -> Chosen:
