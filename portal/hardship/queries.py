@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, select
 
 from portal.hardship.affordability import Budget
+from portal.hardship.budget import LINES
 from portal.hardship.models import BudgetLine, HardshipReport
 from portal.keys import Keys
 from portal.money import Money
@@ -100,9 +101,14 @@ def _lines(connection: Connection, report_id: int) -> tuple[BudgetLineView, ...]
     rows = connection.execute(
         select(BudgetLine.kind, BudgetLine.label, BudgetLine.amount_minor, BudgetLine.currency)
         .where(BudgetLine.report_id == report_id)
-        .order_by(BudgetLine.kind, BudgetLine.position)
+        .order_by(BudgetLine.position)
     )
-    return tuple(BudgetLineView(row.kind, row.label, Money(row.amount_minor, row.currency)) for row in rows)
+    lines = [BudgetLineView(row.kind, row.label, Money(row.amount_minor, row.currency)) for row in rows]
+    return tuple(sorted(lines, key=lambda line: _KINDS.index(line.kind)))
+
+
+#: The order in which the pages ask.
+_KINDS = tuple(LINES)
 
 
 def budget_of(lines: tuple[BudgetLineView, ...]) -> Budget | None:

@@ -5,6 +5,7 @@ const camera = document.getElementById("camera");
 const list = document.getElementById("uploads");
 const papers = document.getElementById("papers");
 const words = document.getElementById("upload-words").dataset;
+const onward = document.getElementById("onward");
 const LARGEST = 10 * 1024 * 1024;
 
 if (matchMedia("(pointer: coarse)").matches) camera.closest("p").hidden = false;
@@ -45,6 +46,10 @@ function arrived(row, answer) {
   if (!list.children.length) list.hidden = true;
   if (!document.getElementById("p-" + answer.ref)) papers.insertAdjacentHTML("beforeend", answer.entry);
   papers.closest("section").hidden = false;
+  if (onward) {
+    onward.textContent = onward.dataset.with;
+    onward.classList.remove("alt");
+  }
 }
 
 // The key stays the same when a file is tried again, so that it is never taken in twice.

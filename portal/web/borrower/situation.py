@@ -10,10 +10,11 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, StringField, TextAreaField
 
 from portal.documents import queries as documents
+from portal.documents.card_numbers import has_card_number
 from portal.hardship import operations, queries
 from portal.hardship.affordability import left_over
 from portal.hardship.budget import LINES, REASONS, SENSITIVE_REASONS, read_amounts
-from portal.hardship.operations import STORY_LENGTH, CardNumberFound, NoDraft, NotReady
+from portal.hardship.operations import STORY_LENGTH, NoDraft, NotReady
 from portal.hardship.queries import ReportView
 from portal.money import Money
 from portal.web.context import portal
@@ -24,6 +25,13 @@ blueprint = Blueprint("situation", __name__)
 
 #: The amount pages and the kinds of lines each asks for.
 PAGES = {"income": ("income",), "spending": ("spending", "priority_debt")}
+
+
+#: Said where a card number was typed; nothing of the page is stored then.
+CARD_NUMBER = _l(
+    "This looks like a card number. For your safety we do not keep it: please take it out. "
+    "If it is something else, write it another way."
+)
 
 
 class ReasonForm(Form):
@@ -38,6 +46,8 @@ class ReasonForm(Form):
             self.reason.errors = [_l("Choose what comes closest. “Something else” is fine.")]
         if len(self.story.data or "") > STORY_LENGTH:
             self.story.errors = [_l("This is longer than 2,000 characters. Please shorten it.")]
+        if has_card_number(self.story.data or ""):
+            self.story.errors = [CARD_NUMBER]
         return not self.problems()
 
 
@@ -73,7 +83,8 @@ def reason(borrower: SignedInBorrower) -> Response | str:
     """What happened."""
     draft = _draft(borrower)
     form = ReasonForm(reason=draft.reason, story=draft.story) if draft else ReasonForm()
-    if request.method == "POST" and form.check() and _save_reason(borrower, form):
+    if request.method == "POST" and form.check():
+        _save_reason(borrower, form)
         return redirect(url_for("borrower.situation.income"), 303)
     return render_template("borrower/situation/reason.html", form=form, reasons=REASONS)
 
@@ -133,28 +144,18 @@ def _draft(borrower: SignedInBorrower) -> ReportView | None:
         return queries.draft_for(connection, p.keys, borrower.borrower_id)
 
 
-def _save_reason(borrower: SignedInBorrower, form: ReasonForm) -> bool:
+def _save_reason(borrower: SignedInBorrower, form: ReasonForm) -> None:
     p = portal()
-    try:
-        p.db.write(
-            lambda session: operations.save_reason(
-                session,
-                keys=p.keys,
-                borrower_id=borrower.borrower_id,
-                reason=form.reason.data,
-                story=form.story.data or "",
-                now=p.clock.now(),
-            )
+    p.db.write(
+        lambda session: operations.save_reason(
+            session,
+            keys=p.keys,
+            borrower_id=borrower.borrower_id,
+            reason=form.reason.data,
+            story=form.story.data or "",
+            now=p.clock.now(),
         )
-    except CardNumberFound:
-        form.story.errors = [
-            _l(
-                "This looks like a card number. For your safety we do not keep it: please take it out. "
-                "If it is something else, write it another way."
-            )
-        ]
-        return False
-    return True
+    )
 
 
 def _amounts_form(names: tuple[str, ...], typed: dict[str, str] | None) -> Form:
