@@ -11,7 +11,7 @@ from portal.plans.terms import Terms, TermsRequest
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a reviewer typed. Of `count` and `amount` one is set; the count wins where both are."""
+    """What a reviewer typed. Exactly one of `count` and `amount` is set."""
 
     upfront: Money | None
     count: int | None

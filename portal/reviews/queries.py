@@ -90,6 +90,7 @@ def case_head(connection: Connection, keys: Keys, reference: str) -> CaseHead | 
             Borrower.phone_tail_sealed,
             Borrower.language,
         )
+        .select_from(Negotiation)
         .join(Proposal, is_newest_round())
         .join(Borrower, Borrower.id == Negotiation.borrower_id)
         .outerjoin(Staff, Staff.id == Negotiation.owner_staff_id)
@@ -118,6 +119,7 @@ def decisions_of(connection: Connection, negotiation_id: int) -> tuple[DecisionV
     """Every decision of a case, oldest first."""
     rows = connection.execute(
         select(Decision, Staff.name.label("staff_name"), Staff.staff_ref)
+        .select_from(Decision)
         .join(Staff, Staff.id == Decision.staff_id)
         .join(Proposal, Proposal.id == Decision.proposal_id)
         .where(Proposal.negotiation_id == negotiation_id)

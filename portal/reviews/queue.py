@@ -114,6 +114,8 @@ class QueueRow:
     instalment: Money
     #: largest instalment over what is left over, in basis points; nothing when nothing is left over
     share_bp: int | None
+    #: whether a month was stated at all
+    is_stated: bool
     #: why two people decide; empty when one may
     second_person: tuple[str, ...]
     owner: str | None
@@ -179,6 +181,7 @@ def _page_rows(
             Proposal.terms_text,
             Proposal.lapses_at,
             _share().label("share_bp"),
+            Proposal.affordability["left_over_minor"].as_integer().label("left_over"),
             figures.c.due_minor,
             figures.c.loan_count,
             figures.c.days_overdue,
@@ -268,6 +271,7 @@ def _queue_row(row: Row[Any], keys: Keys, policy: Policy, currency: str, staff_i
         instalment_count=terms.count,
         instalment=terms.usual,
         share_bp=row.share_bp,
+        is_stated=row.left_over is not None,
         second_person=second_person_reasons(terms, policy),
         owner=row.owner_name,
         is_mine=row.owner_staff_id == staff_id,
