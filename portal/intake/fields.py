@@ -177,7 +177,7 @@ _FORGIVEN = frozenset(f"{name}_forgiven" for name in _COMPONENTS)
 _SPLIT = frozenset({"fee", "cost"})
 _OPTIONAL_COLUMNS = _FORGIVEN | {"external_ref"}
 _REF_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f�]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 _DATE_TOKENS = {
     "YYYY": "([0-9]{4})",
     "MM": "([0-9]{2})",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -174,14 +175,12 @@ class _Rows:
             self._fault("blank_line", number)
             return None
         try:
-            cells = next(csv.reader([text], delimiter=self.source.mapping.delimiter, strict=True))
-            if "\n" in text or "\r" in text:
-                cells = next(
-                    csv.reader(
-                        text.splitlines(keepends=True), delimiter=self.source.mapping.delimiter, strict=True
-                    )
-                )
-        except (csv.Error, StopIteration):
+            # newline="" keeps quoted line breaks as they are
+            reader = csv.reader(
+                io.StringIO(text, newline=""), delimiter=self.source.mapping.delimiter, strict=True
+            )
+            (cells,) = reader
+        except (csv.Error, ValueError):
             self._fault("quote", number)
             return None
         if len(cells) != len(self.fields):

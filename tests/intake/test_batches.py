@@ -1,0 +1,487 @@
+"""Batches after the first: lines are only added, what the portal decided stays, and nothing is applied by halves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.accounts.operations import post_payment, self_check
+from portal.borrowers.models import Borrower
+from portal.db import Database
+from portal.intake.mapping import ENCODINGS, LINE_ENDS, Mapping
+from portal.intake.operations import Applied, Refused, Sound, apply_batch, check_batch
+from portal.intake.queries import demonstration_batches
+from portal.keys import Keys
+from portal.notices.models import Notice
+from portal.payments.models import Payment
+from portal.visits.models import Visit
+from tests.conftest import BANK_MORNING
+from tests.intake.book import Book, line, small_book, write_book
+from tests.intake.conftest import Take, contents, row_counts
+
+TOMORROW = BANK_MORNING + timedelta(days=1)
+
+
+def _next(**changes: Any) -> Book:
+    """The book of the day after."""
+    book = small_book()
+    book.sequence, book.business_date = 2, date(2026, 11, 21)
+    for name, value in changes.items():
+        setattr(book, name, value)
+    book.settle()
+    return book
+
+
+def _balances(database: Database) -> dict[str, Any]:
+    with database.read() as connection:
+        rows = connection.execute(
+            select(LoanBalance.__table__, Loan.loan_ref).join(Loan, Loan.id == LoanBalance.loan_id)
+        )
+        return {row.loan_ref: row for row in rows}
+
+
+def _proved(database: Database) -> None:
+    with database.read() as connection:
+        assert self_check(connection) == []
+
+
+def test_a_payment_of_fees_and_costs_in_one_column_goes_to_costs_first(
+    database: Database, take: Take, batch: Path
+) -> None:
+    take(database, batch)
+
+    first = _balances(database)["L1"]
+    assert (first.cost_owed_minor, first.cost_paid_minor) == (32_050, 32_050)
+    assert (first.fee_owed_minor, first.fee_paid_minor) == (5_000, 1_000)
+    _proved(database)
+
+
+def test_a_later_full_batch_adds_its_new_lines_and_moves_every_loan_to_its_date(
+    database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(database, batch)
+    book = _next()
+    book.rows["ledger"] += [
+        line("T12", "L1", date(2026, 11, 21), "payment", fee=-4_000, penalty_interest=-77),
+        line("T13", "L1", date(2026, 11, 21), "reversal", cost=32_050, fee=1_000, reverses_ref="T6"),
+    ]
+    book.settle()
+
+    answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Applied), [one.en for one in answer.rejections]
+    assert (answer.sequence, answer.new_lines) == (2, 2)
+    found = _balances(database)
+    assert {row.as_of for row in found.values()} == {date(2026, 11, 21)}
+    assert (found["L1"].cost_paid_minor, found["L1"].fee_paid_minor) == (0, 4_000)
+    assert found["L1"].version == 2
+    _proved(database)
+
+
+def test_a_delta_batch_needs_only_what_changed(
+    database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(database, batch)
+    book = _next(mode="delta")
+    book.rows["ledger"].append(line("T12", "L2", date(2026, 11, 21), "payment", principal=-10_000))
+    book.settle()
+    ledger, balances = book.rows["ledger"][-1:], book.rows["balances"][1:]
+    book.rows = {"ledger": ledger, "balances": balances}
+    for name in ("customers", "agencies", "officers", "loans", "notices", "visits"):
+        book.rows.pop(name, None)
+
+    answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Applied), [one.en for one in answer.rejections]
+    assert answer.new_lines == 1
+    found = _balances(database)
+    assert found["L2"].principal_paid_minor == 90_000
+    assert found["L1"].as_of == date(2026, 11, 21)
+    _proved(database)
+
+
+def test_new_lines_without_a_balance_are_refused_in_a_delta(
+    sqlite_database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(sqlite_database, batch)
+    book = _next(mode="delta")
+    book.rows = {"ledger": [line("T12", "L2", date(2026, 11, 21), "payment", principal=-10_000)]}
+
+    answer = take(sqlite_database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Refused)
+    assert [one.reason for one in answer.rejections] == ["balance_missing"]
+
+
+@pytest.mark.parametrize("change", ["amount", "date", "memo", "outside reference", "loan", "kind"])
+def test_an_old_line_that_changed_refuses_the_batch(
+    sqlite_database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path, change: str
+) -> None:
+    take(sqlite_database, batch)
+    before = contents(sqlite_database)
+    book = _next()
+    row = book.rows["ledger"][1]
+    row |= {
+        "amount": {"interest": 851},
+        "date": {"posted_on": date(2026, 4, 6)},
+        "memo": {"memo": "更正"},
+        "outside reference": {"external_ref": "R1"},
+        "loan": {"loan_ref": "L2"},
+        "kind": {"kind": "penalty_interest", "interest": 0, "penalty_interest": 850},
+    }[change]
+    book.settle()
+
+    answer = take(sqlite_database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Refused)
+    changed = [one for one in answer.rejections if one.reason == "line_changed"]
+    assert [(one.file, one.line, one.excerpt) for one in changed] == [("ledger.csv", 3, "T2")]
+    assert contents(sqlite_database) == before
+
+
+def test_an_old_line_that_is_missing_from_a_full_batch_refuses_it(
+    sqlite_database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(sqlite_database, batch)
+    book = _next()
+    del book.rows["ledger"][8]
+    book.settle()
+
+    answer = take(sqlite_database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Refused)
+    assert ("line_lost", "T9") in {(one.reason, one.facts.get("original")) for one in answer.rejections}
+
+
+def test_a_loan_does_not_change_hands_or_currency(
+    sqlite_database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(sqlite_database, batch)
+    book = _next()
+    book.rows["loans"][1] |= {"customer_ref": "C1", "currency": "USD"}
+    book.rows["notices"] = book.rows["notices"][:1]
+    book.rows["visits"] = []
+
+    answer = take(sqlite_database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Refused)
+    assert {"owner_changed", "terms_changed"} <= {one.reason for one in answer.rejections}
+
+
+def test_a_later_batch_brings_people_up_to_date_and_leaves_what_the_portal_decided(
+    database: Database, take: Take, batch: Path, harbour_mapping: Mapping, keys: Keys, tmp_path: Path
+) -> None:
+    take(database, batch)
+    database.write(
+        lambda session: (
+            session.execute(update(Borrower).where(Borrower.customer_ref == "C1").values(language="en")),
+            session.execute(update(Visit).values(state="cancelled", off_reason="plan_in_force")),
+            session.execute(update(Notice).where(Notice.notice_ref == "N1").values(code_digest="d" * 64)),
+        )
+    )
+    book = _next()
+    book.rows["customers"][0]["phone"] = "19900009999"
+    book.rows["notices"][0]["status"] = "withdrawn"
+
+    answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Applied)
+    with database.read() as connection:
+        person = connection.execute(select(Borrower.__table__).where(Borrower.customer_ref == "C1")).one()
+        notice = connection.execute(select(Notice.__table__).where(Notice.notice_ref == "N1")).one()
+        visit = connection.execute(select(Visit.__table__)).one()
+    assert keys.unseal("borrower.phone", person.phone_sealed) == "19900009999"
+    assert person.phone_digest == keys.digest("phone", "19900009999")
+    assert person.language == "en"
+    assert (notice.status, notice.code_digest) == ("withdrawn", "d" * 64)
+    assert (visit.state, visit.off_reason) == ("cancelled", "plan_in_force")
+
+
+def test_a_visit_the_bank_called_off_and_takes_up_again_is_planned_again(
+    sqlite_database: Database, take: Take, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    states = []
+    for sequence, state in enumerate(("cancelled", "planned", "done"), start=1):
+        book = small_book()
+        book.sequence = sequence
+        book.rows["visits"][0]["state"] = state
+        if state == "done":
+            form = harbour_mapping.files["visits"]
+            assert "done" in form.codes["state"].values()
+        take(sqlite_database, write_book(book, harbour_mapping, tmp_path / state))
+        with sqlite_database.read() as connection:
+            states.append(tuple(connection.execute(select(Visit.state, Visit.off_reason)).one()))
+
+    assert states == [("cancelled", "bank"), ("planned", None), ("done", None)]
+
+
+def _pay(database: Database, amount: int, reference: str, loan_ref: str = "L1") -> None:
+    def unit(session: Any) -> None:
+        loan = session.execute(select(Loan).where(Loan.loan_ref == loan_ref)).scalar_one()
+        payment = Payment(
+            created_at=BANK_MORNING,
+            reference=reference,
+            borrower_id=loan.borrower_id,
+            loan_id=loan.id,
+            target=f"loan:{loan.id}",
+            amount_minor=amount,
+            currency="CNY",
+            method="stripe",
+            state="posted",
+            offered={},
+            expires_at=BANK_MORNING,
+            asked_at=BANK_MORNING,
+            form_key=reference,
+            idempotency_key=reference,
+        )
+        session.add(payment)
+        session.flush()
+        post_payment(
+            session,
+            loan_id=loan.id,
+            parts={"principal": amount - 77, "penalty_interest": 77}
+            if loan_ref == "L1"
+            else {"principal": amount},
+            suspense_minor=0,
+            posted_on=date(2026, 11, 20),
+            payment_id=payment.id,
+            line_ref=f"P-{reference}",
+            memo="",
+            now=BANK_MORNING,
+        )
+
+    database.write(unit)
+
+
+def test_a_payment_made_here_stays_until_the_bank_posts_it_and_is_then_counted_once(
+    database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(database, batch)
+    due = _balances(database)["L1"].due_now_minor
+    _pay(database, 20_077, "PAY1")
+    paid = _balances(database)["L1"]
+    book = _next()
+    take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+    kept = _balances(database)["L1"]
+    later = _next(sequence=3, business_date=date(2026, 11, 22))
+    later.rows["ledger"].append(
+        line(
+            "T12",
+            "L1",
+            date(2026, 11, 22),
+            "payment",
+            principal=-20_000,
+            penalty_interest=-77,
+            external_ref="PAY1",
+        )
+    )
+    later.settle()
+
+    answer = take(
+        database, write_book(later, harbour_mapping, tmp_path / "three"), now=TOMORROW + timedelta(days=1)
+    )
+
+    assert isinstance(answer, Applied), [one.en for one in answer.rejections]
+    once = _balances(database)["L1"]
+    assert paid.due_now_minor == due - 20_077
+    assert kept.due_now_minor == once.due_now_minor == paid.due_now_minor
+    assert once.penalty_interest_paid_minor == 77
+    assert once.suspense_minor == 0
+    _proved(database)
+
+
+def test_money_paid_here_and_at_the_counter_goes_to_suspense_and_is_not_lost(
+    database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(database, batch)
+    _pay(database, 77 + 100, "PAY1")
+    book = _next()
+    book.rows["ledger"].append(line("T12", "L1", date(2026, 11, 21), "payment", penalty_interest=-77))
+    book.settle()
+
+    answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Applied), [one.en for one in answer.rejections]
+    found = _balances(database)["L1"]
+    assert found.penalty_interest_paid_minor == found.penalty_interest_owed_minor == 77
+    assert found.suspense_minor == 77
+    _proved(database)
+
+
+def test_two_intakes_at_once_end_as_one(database: Database, keys: Keys, batch: Path) -> None:
+    barrier = threading.Barrier(2)
+    answers: list[Applied | Refused] = []
+
+    def take_in() -> None:
+        barrier.wait()
+        answers.append(apply_batch(database, directory=batch, mapping="harbour", keys=keys, now=BANK_MORNING))
+
+    threads = [threading.Thread(target=take_in) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(isinstance(one, Applied) for one in answers)
+    assert sorted(one.repeated for one in answers if isinstance(one, Applied)) == [False, True]
+    counts = row_counts(database)
+    assert (counts["intake_batch"], counts["ledger_line"], counts["loan_balance"]) == (1, 11, 2)
+    _proved(database)
+
+
+@pytest.mark.parametrize("step", ["apply customers.csv", "apply ledger.csv", "apply visits.csv", "balances"])
+def test_an_intake_that_breaks_off_leaves_everything_as_it_was(
+    database: Database,
+    take: Take,
+    keys: Keys,
+    batch: Path,
+    harbour_mapping: Mapping,
+    tmp_path: Path,
+    step: str,
+) -> None:
+    take(database, batch)
+    before = contents(database)
+    book = _next()
+    book.rows["ledger"].append(line("T12", "L2", date(2026, 11, 21), "payment", principal=-1))
+    book.settle()
+    two = write_book(book, harbour_mapping, tmp_path / "two")
+
+    def break_off(name: str, done: int, total: int) -> None:
+        if name == step and done == total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_batch(database, directory=two, mapping="harbour", keys=keys, now=TOMORROW, progress=break_off)
+
+    assert contents(database) == before
+    assert isinstance(take(database, two, now=TOMORROW), Applied)
+
+
+def test_a_file_changed_between_the_check_and_the_writing_is_noticed(
+    database: Database, keys: Keys, batch: Path
+) -> None:
+    def tamper(name: str, done: int, total: int) -> None:
+        if name == "apply customers.csv":
+            path = batch / "ledger.csv"
+            path.write_bytes(path.read_bytes().replace(b"-100.00", b"-110.00"))
+
+    answer = apply_batch(
+        database, directory=batch, mapping="harbour", keys=keys, now=BANK_MORNING, progress=tamper
+    )
+
+    assert isinstance(answer, Refused)
+    assert [(one.file, one.reason) for one in answer.rejections] == [("ledger.csv", "changed_meanwhile")]
+    assert sum(row_counts(database).values()) == 0
+
+
+def test_a_check_changes_nothing_and_says_what_an_intake_would(
+    database: Database, take: Take, batch: Path
+) -> None:
+    found = check_batch(database, directory=batch, mapping="harbour", now=BANK_MORNING)
+
+    assert isinstance(found, Sound)
+    assert sum(found.checked.rows.values()) == 23
+    assert sum(row_counts(database).values()) == 0
+    take(database, batch)
+    assert isinstance(check_batch(database, directory=batch, mapping="harbour", now=BANK_MORNING), Applied)
+
+
+def test_a_batch_says_whether_it_is_a_demonstration(
+    sqlite_database: Database, take: Take, batch: Path
+) -> None:
+    take(sqlite_database, batch)
+
+    with sqlite_database.read() as connection:
+        assert demonstration_batches(connection) == {1: True}
+
+
+FORMS: list[Callable[[Mapping], Mapping]] = [
+    lambda mapping, encoding=encoding, end=end, delimiter=delimiter: replace(  # type: ignore[misc]
+        mapping, encoding=encoding, line_end=end, delimiter=delimiter
+    )
+    for encoding in ENCODINGS
+    for end in LINE_ENDS.values()
+    for delimiter in (",", ";", "\t")
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["harbour", "portal"])
+def test_every_form_a_mapping_can_declare_is_read_back_as_it_was_written(
+    sqlite_database: Database,
+    take: Take,
+    form: Callable[[Mapping], Mapping],
+    name: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> None:
+    mapping = form(request.getfixturevalue(f"{name}_mapping"))
+    book = small_book()
+    book.rows["customers"][0]["address"] = '新路1号, "二楼"; 左\t手\r\n边'
+    book.rows["notices"][0]["body"] = "您好，\n查询码{code}"
+
+    answer = take(sqlite_database, write_book(book, mapping, tmp_path / "batch"), mapping)
+
+    assert isinstance(answer, Applied), [(one.file, one.line, one.en) for one in answer.rejections]
+    found = _balances(sqlite_database)["L1"]
+    assert (found.cost_paid_minor, found.fee_paid_minor, found.principal_paid_minor) == (
+        32_050,
+        1_000,
+        10_000,
+    )
+    with sqlite_database.read() as connection:
+        assert "您好，\n查询码{code}" in set(connection.scalars(select(Notice.body)))
+
+
+@given(order=st.permutations(range(11)))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_order_of_rows_does_not_matter(
+    sqlite_template: Path,
+    keys: Keys,
+    harbour_mapping: Mapping,
+    tmp_path_factory: pytest.TempPathFactory,
+    order: list[int],
+) -> None:
+    folder = tmp_path_factory.mktemp("order")
+    (folder / "portal.sqlite").write_bytes(sqlite_template.read_bytes())
+    database = Database(f"sqlite:///{folder / 'portal.sqlite'}")
+    book = small_book()
+    book.rows["ledger"] = [book.rows["ledger"][index] for index in order]
+
+    answer = apply_batch(
+        database,
+        directory=write_book(book, harbour_mapping, folder / "batch"),
+        mapping=harbour_mapping,
+        keys=keys,
+        now=BANK_MORNING,
+    )
+
+    assert isinstance(answer, Applied)
+    found = _balances(database)["L1"]
+    assert (found.cost_paid_minor, found.fee_paid_minor, found.principal_paid_minor) == (
+        32_050,
+        1_000,
+        10_000,
+    )
+    with database.read() as connection:
+        reversal = connection.execute(select(LedgerLine.__table__).where(LedgerLine.kind == "reversal")).one()
+        original = connection.execute(
+            select(LedgerLine.line_ref).where(LedgerLine.id == reversal.reverses_id)
+        ).scalar_one()
+    assert original == "T7"
+    _proved(database)
+    database.dispose()
+
+
+def test_the_mornings_differ_by_a_day() -> None:
+    assert datetime(2026, 11, 21, 1, 0, tzinfo=UTC) == TOMORROW
