@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, bindparam, select
 
 from portal.access import limits
 from portal.access.models import AccessNumber, PortalSession, Staff
@@ -53,13 +52,13 @@ class SignIn:
 
 def borrower_session(connection: Connection, digest: str, *, real_now: datetime) -> BorrowerSession | None:
     """The live borrower session stored under `digest`, by one statement."""
-    found = connection.execute(_live(_BORROWER, digest, limits.BORROWER_SESSION, real_now)).one_or_none()
+    found = connection.execute(_BORROWER, _asked(digest, limits.BORROWER_SESSION, real_now)).one_or_none()
     return BorrowerSession(session_digest=digest, **found._mapping) if found else None
 
 
 def staff_session(connection: Connection, digest: str, *, real_now: datetime) -> StaffSession | None:
     """The live staff session stored under `digest`, with the live role; None for who has left."""
-    found = connection.execute(_live(_STAFF, digest, limits.STAFF_SESSION, real_now)).one_or_none()
+    found = connection.execute(_STAFF, _asked(digest, limits.STAFF_SESSION, real_now)).one_or_none()
     return StaffSession(session_digest=digest, **found._mapping) if found else None
 
 
@@ -99,14 +98,24 @@ def sign_ins_for(
     )
 
 
-_BORROWER = select(
-    PortalSession.borrower_id,
-    Borrower.language,
-    PortalSession.csrf_token,
-    PortalSession.seen_at,
-    PortalSession.expires_at,
-).join(Borrower, Borrower.id == PortalSession.borrower_id)
-
+#: Built once: a page pays for running them, not for writing them.
+_LIVE = (
+    PortalSession.id_digest == bindparam("digest"),
+    PortalSession.ended_at.is_(None),
+    PortalSession.expires_at > bindparam("now"),
+    PortalSession.seen_at > bindparam("idle_since"),
+)
+_BORROWER = (
+    select(
+        PortalSession.borrower_id,
+        Borrower.language,
+        PortalSession.csrf_token,
+        PortalSession.seen_at,
+        PortalSession.expires_at,
+    )
+    .join(Borrower, Borrower.id == PortalSession.borrower_id)
+    .where(*_LIVE)
+)
 _STAFF = (
     select(
         PortalSession.staff_id,
@@ -119,16 +128,9 @@ _STAFF = (
         PortalSession.seen_at,
     )
     .join(Staff, Staff.id == PortalSession.staff_id)
-    .where(Staff.left_at.is_(None))
+    .where(*_LIVE, Staff.left_at.is_(None))
 )
 
 
-def _live(
-    statement: Select[*tuple[Any, ...]], digest: str, life: limits.SessionLife, real_now: datetime
-) -> Select[*tuple[Any, ...]]:
-    return statement.where(
-        PortalSession.id_digest == digest,
-        PortalSession.ended_at.is_(None),
-        PortalSession.expires_at > real_now,
-        PortalSession.seen_at > real_now - life.idle,
-    )
+def _asked(digest: str, life: limits.SessionLife, real_now: datetime) -> dict[str, object]:
+    return {"digest": digest, "now": real_now, "idle_since": real_now - life.idle}

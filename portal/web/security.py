@@ -285,7 +285,6 @@ def headers_of(app: Flask) -> list[tuple[str, str]]:
         ("Referrer-Policy", "same-origin"),
         ("X-Frame-Options", "DENY"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
         ("Permissions-Policy", "camera=(self), geolocation=(), microphone=(), payment=()"),
     ]
     if settings.secure_cookies:

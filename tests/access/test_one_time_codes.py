@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text, update
 
 from portal.access import limits
 from portal.access import operations as access
-from portal.access.models import Challenge
+from portal.access.counters import window_start
+from portal.access.models import Challenge, Counter
 from portal.access.operations import Accepted, Refused
 from portal.audit import AuditEntry
 from portal.db import Database
@@ -97,8 +98,8 @@ def test_forty_times_the_right_code_at_once_is_accepted_once(door: Door, lin_cod
 
 def test_asking_again_does_not_raise_the_days_comparisons_above_25(door: Door, lin_code: str) -> None:
     compared = 0
-    for hour in range(12):
-        for minute in range(6):
+    for hour in range(8):
+        for minute in range(4):
             now = NOW.replace(hour=hour) + timedelta(minutes=minute)
             door.ask(lin_code, now)
             compared += sum(door.answer(door.wrong(), now) == Refused("wrong") for _ in range(7))
@@ -234,14 +235,40 @@ def test_postgresql_ends_a_code_by_its_own_clock(
     assert door.answer(outbox.codes[0], NOW) == Refused("spent")
 
 
+def test_no_code_is_sent_beyond_the_budget_of_the_whole_portal(
+    database: Database, keys: Keys, outbox: Outbox, door: Door, lin_code: str
+) -> None:
+    limit = limits.CODES_ALL
+    database.write(
+        lambda s: s.add(
+            Counter(
+                scope=limit.scope,
+                key_digest=keys.digest("counter", ""),
+                window_start=window_start(NOW, limit.seconds),
+                count=limit.most,
+            )
+        )
+    )
+
+    door.ask(lin_code, NOW)
+    assert outbox.codes == []
+
+    door.ask(lin_code, NOW + timedelta(hours=1))
+    assert len(outbox.codes) == 1
+
+
 def test_a_spray_over_accounts_raises_one_alarm(database: Database, keys: Keys, outbox: Outbox) -> None:
     limit = limits.WRONG_ANSWERS_ALL
     door = Door(database, keys, outbox)
     database.write(
-        lambda s: [
-            access.count_towards(s, keys=keys, limit=limit, key="", real_now=NOW)
-            for _ in range(limit.most - 2)
-        ]
+        lambda s: s.add(
+            Counter(
+                scope=limit.scope,
+                key_digest=keys.digest("counter", ""),
+                window_start=window_start(NOW, limit.seconds),
+                count=limit.most - 2,
+            )
+        )
     )
     code = database.write(lambda s: notice(s, keys, people.lin(s, keys))[1])
     door.ask(code, NOW)
