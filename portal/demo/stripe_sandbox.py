@@ -22,7 +22,7 @@ import stripe
 from flask import Flask, Response, abort, redirect, render_template, request, send_from_directory
 from flask_babel import Babel
 from werkzeug.datastructures import MultiDict
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from portal.demo.stripe_sandbox_book import (
     LONGEST_LIFE,
@@ -314,6 +314,13 @@ class Courier:
         return 200 <= answer.status_code < 300
 
 
+class _Quiet(WSGIRequestHandler):
+    """No line per request: the terminal belongs to the portal."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        return
+
+
 class Sandbox:
     """A running sandbox: `start`, then `origin`; `stop` ends its threads."""
 
@@ -331,7 +338,7 @@ class Sandbox:
         self.book = Book(path)
         self._courier = Courier(self.book, webhook_url, secret)
         app = create_sandbox(self.book, behaviour=behaviour)
-        self._server: BaseWSGIServer = make_server(host, port, app, threaded=True)
+        self._server: BaseWSGIServer = make_server(host, port, app, threaded=True, request_handler=_Quiet)
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
         self.origin = f"http://{host}:{self._server.server_port}"
 
@@ -372,15 +379,17 @@ def serve(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m portal.demo.stripe_sandbox`: serve until stopped; the secret comes from the environment."""
-    refuse_production(os.environ)
-    parser = argparse.ArgumentParser(prog="stripe_sandbox")
+    """`python -m portal.demo.stripe_sandbox`: the secret is the first of PORTAL_STRIPE_WEBHOOK_SECRETS."""
+    parser = argparse.ArgumentParser(prog="stripe_sandbox", description="The payment sandbox.")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
-    parser.add_argument("--webhook-url", required=True)
-    parser.add_argument("--state", default=":memory:")
-    options = parser.parse_args(arguments)
-    secret = os.environ["PORTAL_STRIPE_WEBHOOK_SECRETS"].split(",")[0]
-    serve(port=options.port, webhook_url=options.webhook_url, secret=secret, path=options.state)
+    parser.add_argument("--webhook-url", required=True, help="the portal's /callbacks/stripe")
+    parser.add_argument("--state", default=":memory:", help="SQLite file that keeps what was begun")
+    chosen = parser.parse_args(arguments)
+    secret = os.environ.get("PORTAL_STRIPE_WEBHOOK_SECRETS", "").split(",")[0].strip()
+    if not secret:
+        parser.error("PORTAL_STRIPE_WEBHOOK_SECRETS is missing")
+    serve(chosen.host, chosen.port, webhook_url=chosen.webhook_url, secret=secret, path=chosen.state)
 
 
 if __name__ == "__main__":

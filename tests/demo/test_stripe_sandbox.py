@@ -16,7 +16,7 @@ import requests
 from werkzeug.datastructures import MultiDict
 
 from portal.dates import Clock
-from portal.demo.stripe_sandbox import ProductionSettings, Sandbox, nested, refuse_production
+from portal.demo.stripe_sandbox import ProductionSettings, Sandbox, main, nested, refuse_production
 from portal.demo.stripe_sandbox_book import Behaviour
 from portal.gateways.stripe import Checkout, ProviderEventSeen, Report, StripeGateway
 from portal.money import Money
@@ -292,3 +292,16 @@ def test_bracketed_fields_become_a_tree() -> None:
     form = MultiDict([("a[b][0]", "1"), ("a[b][1]", "2"), ("c", "3")])
 
     assert nested(form) == {"a": {"b": {"0": "1", "1": "2"}}, "c": "3"}
+
+
+def test_as_a_process_of_its_own_it_needs_the_portals_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORTAL_STRIPE_WEBHOOK_SECRETS", raising=False)
+    with pytest.raises(SystemExit):
+        main(["--port", "0", "--webhook-url", "http://127.0.0.1:1/callbacks/stripe"])
+
+
+def test_as_a_process_of_its_own_it_refuses_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_STRIPE_WEBHOOK_SECRETS", "whsec_x")
+    monkeypatch.setenv("PORTAL_ENVIRONMENT", "production")
+    with pytest.raises(ProductionSettings):
+        main(["--port", "0", "--webhook-url", "http://127.0.0.1:1/callbacks/stripe"])
