@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import codecs
 import tomllib
+from collections.abc import Collection
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from portal.intake.fields import AMOUNTS, CODES, FILES, Forms, missing_fields
 from portal.money import EXPONENTS
@@ -113,6 +115,7 @@ def _mapping(data: dict[str, Any]) -> Mapping:
     _one_of("form.amount", form["amount"], ("point", "minor"))
     _one_of("form.delimiter", form["delimiter"], (",", ";", "\t", "|"))
     _one_of("currency", data["currency"], EXPONENTS)
+    _one_of("zone", data["zone"], available_timezones())
     return Mapping(
         name=data["name"],
         bank=data["bank"],
@@ -134,9 +137,10 @@ def _mapping(data: dict[str, Any]) -> Mapping:
     )
 
 
-def _one_of(key: str, value: object, allowed: Any) -> None:
+def _one_of(key: str, value: object, allowed: Collection[str]) -> None:
     if value not in allowed:
-        raise BadMapping(f"{key} is {value!r}, not one of {', '.join(map(repr, allowed))}")
+        known = ", ".join(map(repr, sorted(allowed)[:20]))
+        raise BadMapping(f"{key} is {value!r}, not one of {known}")
 
 
 def _date_form(key: str, form: str, *, moment: bool) -> str:
