@@ -16,13 +16,14 @@ from sqlalchemy import (
     Select,
     String,
     UniqueConstraint,
+    bindparam,
     column,
     exists,
     select,
     table,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from portal import audit
 from portal.access import counters
@@ -96,7 +97,13 @@ def look_up(
     connection: Connection | Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime
 ) -> Looked:
     """The face behind a code or link, and whether this look is on record; one statement."""
-    return _looked(connection.execute(_looking(asked, network_digest, way, real_now)).one())
+    given = {
+        "asked_digest": asked.digest,
+        "network_digest": network_digest,
+        "way": way,
+        "hour": _hour(real_now),
+    }
+    return _looked(connection.execute(_BY_TOKEN if asked.kind == "token" else _BY_CODE, given).one())
 
 
 def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
@@ -155,14 +162,16 @@ def report_wrong_person(session: Session, face: Face, *, keys: Keys, network: st
         )
 
 
-def _looking(asked: Asked, network_digest: str, way: str, real_now: datetime) -> Select[Any]:
-    """One row always: the face's columns or nothing, and whether the look is on record."""
-    by = NoticeFace.token_digest if asked.kind == "token" else NoticeFace.code_digest
+def _looking(by: InstrumentedAttribute[str]) -> Select[Any]:
+    """One row always: the face's columns or nothing, and whether the look is on record.
+
+    Built once per kind of code: making the statement costs more than running it.
+    """
     seen = exists().where(
-        NoticeSeen.asked_digest == asked.digest,
-        NoticeSeen.network_digest == network_digest,
-        NoticeSeen.way == way,
-        NoticeSeen.hour == _hour(real_now),
+        NoticeSeen.asked_digest == bindparam("asked_digest"),
+        NoticeSeen.network_digest == bindparam("network_digest"),
+        NoticeSeen.way == bindparam("way"),
+        NoticeSeen.hour == bindparam("hour"),
     )
     row = select(seen.label("is_seen")).subquery()
     return select(
@@ -172,7 +181,10 @@ def _looking(asked: Asked, network_digest: str, way: str, real_now: datetime) ->
         NoticeFace.expires_on,
         NoticeFace.status,
         NoticeFace.mobile_tail,
-    ).select_from(row.outerjoin(NoticeFace, by == asked.digest))
+    ).select_from(row.outerjoin(NoticeFace, by == bindparam("asked_digest")))
+
+
+_BY_CODE, _BY_TOKEN = _looking(NoticeFace.code_digest), _looking(NoticeFace.token_digest)
 
 
 def _looked(row: Any) -> Looked:

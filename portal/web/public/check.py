@@ -6,14 +6,16 @@ work behind it; nothing but the public face of a notice is read.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, request
 
 from portal.access.codes import grouped
-from portal.access.limits import network_of
 from portal.notices import faces
 from portal.notices.verification import Asked, Face, asked_for, verdict_on
 from portal.web import errors
 from portal.web.context import portal
+from portal.web.locale import day_text, moment_text
+from portal.web.public import still
+from portal.web.security import network
 
 blueprint = Blueprint("check", __name__)
 
@@ -24,7 +26,7 @@ LONGEST_TYPED = 200
 @blueprint.get("/check")
 def page() -> str:
     """The page that takes a code."""
-    return render_template("public/check/page.html", typed="")
+    return still.page("public/check/page.html", shown={"typed": ""}, empty=False)
 
 
 @blueprint.post("/check")
@@ -32,12 +34,11 @@ def typed() -> str | Response:
     """The verdict on a typed code; a network that was wrong too often is told when to try again."""
     p, text = portal(), request.form.get("code", "")[:LONGEST_TYPED]
     if not text.strip():
-        return render_template("public/check/page.html", typed="", empty=True)
+        return still.page("public/check/page.html", shown={"typed": ""}, empty=True)
     asked = asked_for(p.keys, text)
-    network = network_of(request.remote_addr)
     tried = p.db.write(
         lambda session: faces.try_code(
-            session, asked, keys=p.keys, network=network, real_now=p.clock.real_now()
+            session, asked, keys=p.keys, network=network(), real_now=p.clock.real_now()
         )
     )
     if tried.wait_seconds:
@@ -50,27 +51,35 @@ def link(token: str) -> str:
     """The verdict on a link. It may leave a row that somebody looked, and changes nothing else."""
     p = portal()
     asked, real_now = asked_for(p.keys, token, link=True), p.clock.real_now()
-    network = p.keys.digest("network", network_of(request.remote_addr))
+    where = p.keys.digest("network", network())
     with p.db.read() as connection:
-        looked = faces.look_up(connection, asked, network_digest=network, way="link", real_now=real_now)
+        looked = faces.look_up(connection, asked, network_digest=where, way="link", real_now=real_now)
     if not looked.is_seen:
         p.db.write(
             lambda session: faces.record_seen(
-                session, asked, network_digest=network, way="link", real_now=real_now
+                session, asked, network_digest=where, way="link", real_now=real_now
             )
         )
     return _verdict(asked, looked.face, "")
 
 
 def _verdict(asked: Asked, face: Face | None, text: str) -> str:
-    """The page of one verdict."""
+    """The page of one verdict: what it says depends on the verdict and the slip, the rest is filled in."""
     verdict = verdict_on(asked, face, today=portal().clock.today())
-    return render_template(
-        "public/check/verdict.html",
-        verdict=verdict,
-        face=face,
-        asked=asked,
-        code=grouped(asked.plain) if asked.kind == "code" else "",
-        typed=text,
-        checked_at=portal().clock.now(),
+    shown = {
+        "reference": asked.plain,
+        "code": grouped(asked.plain),
+        "typed": text,
+        "checked": moment_text(portal().clock.now()),
+    }
+    if face is not None:
+        shown |= {
+            "tail": face.mobile_tail,
+            "issued": day_text(face.issued_on),
+            "issued_iso": face.issued_on.isoformat(),
+            "expires": day_text(face.expires_on),
+            "expires_iso": face.expires_on.isoformat(),
+        }
+    return still.page(
+        "public/check/verdict.html", shown=shown, verdict=verdict.value, kind=asked.kind
     )

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template
 from portal.contacts.queries import agencies
 from portal.jurisdictions import pack
 from portal.web.context import portal
+from portal.web.public import still
 
 blueprint = Blueprint("help", __name__)
 
@@ -15,7 +16,17 @@ blueprint = Blueprint("help", __name__)
 def page() -> str:
     """One page with every explanation; the figures are those of the law and of the bank's settings."""
     bank = portal().settings.bank
-    return render_template("public/help/page.html", law=pack(bank.jurisdiction), policy=bank.policy)
+    hours, policy = pack(bank.jurisdiction).contact_hours, bank.policy
+    return still.page(
+        "public/help/page.html",
+        opens=f"{hours.opens:%H:%M}",
+        closes=f"{hours.closes:%H:%M}",
+        max_instalments=policy["max_instalments"],
+        max_years=policy["max_years"],
+        decision_working_days=policy["decision_working_days"],
+        offer_lapses_days=policy["offer_lapses_days"],
+        grace_days=policy["grace_days"],
+    )
 
 
 @blueprint.get("/who-may-contact-you")
@@ -30,4 +41,4 @@ def who() -> str:
 @blueprint.get("/accessibility")
 def accessibility() -> str:
     """How the portal meets people half-way, and whom to tell where it does not."""
-    return render_template("public/help/accessibility.html")
+    return still.page("public/help/accessibility.html")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint
+
+from portal.web.public import still
 
 blueprint = Blueprint("home", __name__)
 
@@ -10,4 +12,4 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def page() -> str:
     """The first page."""
-    return render_template("public/home/page.html")
+    return still.page("public/home/page.html")
