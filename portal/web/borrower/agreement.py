@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import StringField
 
-from portal.access.operations import ACCEPT, Accepted, Refused, answer_challenge, start_challenge
+from portal.access.challenges import ACCEPT, Accepted, Refused, answer_challenge, start_challenge
 from portal.jurisdictions import pack
 from portal.plans.acceptance import BalanceChanged, LoanInPlan, OfferLapsed
 from portal.plans.agreement import AgreementDraft, WrittenItem, drafts

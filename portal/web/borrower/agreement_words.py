@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from babel.numbers import get_currency_name
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from portal.plans.agreement import AgreementDraft, Writer, WrittenItem
 from portal.plans.policy import Policy
@@ -46,7 +47,7 @@ def balance(draft: AgreementDraft, holder: Holder) -> WrittenItem:
             "On %(day)s this agreement covers %(amount)s. The currency is %(currency)s.",
             day=day_text(draft.terms.as_of),
             amount=money_text(draft.covered),
-            currency=draft.terms.currency,
+            currency=_currency(draft),
         ),
         _("It is made up as follows.")
         if draft.terms.whole_loan
@@ -61,6 +62,10 @@ def balance(draft: AgreementDraft, holder: Holder) -> WrittenItem:
             )
         )
     return WrittenItem("balance", _("The balance and what it is made of"), tuple(said), _structure(draft))
+
+
+def _currency(draft: AgreementDraft) -> str:
+    return str(get_currency_name(draft.terms.currency, locale=get_locale()))
 
 
 def _structure(draft: AgreementDraft) -> tuple[tuple[str, ...], ...]:
@@ -114,7 +119,7 @@ def instalments(draft: AgreementDraft, holder: Holder) -> WrittenItem:
     said.append(
         _(
             "You pay in %(currency)s, on this portal or by transfer to the bank's own account.",
-            currency=terms.currency,
+            currency=_currency(draft),
         )
     )
     rows = [(_("No."), _("Date"), _("Amount"))]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from portal.contacts.queries import HoldView, holds_in_force
-from portal.plans import comparison, operations
+from portal.plans import comparison, operations, outline
 from portal.plans.policy import Policy
 from portal.plans.queries import NegotiationView, ProposalView, latest_negotiation_for, proposal_for
 from portal.reviews.queries import Answer, DecisionView, answer_for, decisions_of
@@ -207,6 +207,8 @@ def _facts(stage: Stage) -> dict[str, Any]:
     if stage.kind == "countered" and asked is not None:
         facts["asked"] = asked
         facts["rows"] = comparison.compare(asked.terms, terms)
+        days = [row.moved_from for row in outline.rows_of(terms) if row.number]
+        facts["moved"] = {"first": days[0], "last": days[-1]}
     if stage.kind == "declined" and stage.answer is not None and stage.answer.nearest is not None:
         nearest = stage.answer.nearest
         facts["nearest"] = nearest
