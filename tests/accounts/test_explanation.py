@@ -94,7 +94,8 @@ def test_principal_falls_due_on_the_last_day_of_short_months() -> None:
 def test_due_principal_counts_the_instalments_and_names_the_next() -> None:
     found = due_principal(TERMS, settled=yuan(8_000), due=yuan(333), as_of=date(2026, 1, 31))
     assert (found.count, found.of, found.fallen_due) == (1, 12, yuan(8_333))
-    assert found.next_one is not None and found.next_one.due_on == date(2026, 2, 28)
+    assert found.next_one is not None
+    assert found.next_one.due_on == date(2026, 2, 28)
     assert found.next_amount == yuan(8_333)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
+from sqlalchemy.orm import Session
+
 from portal.accounts import queries
+from portal.accounts.models import Loan
 from portal.db import Database
 from portal.keys import Keys
 from portal.money import Money
@@ -40,10 +43,10 @@ def test_totals_are_the_sum_of_the_loans_by_component(database: Database, keys: 
 
 
 def test_sums_never_cross_currencies(database: Database, keys: Keys) -> None:
-    def unit(session: people.Session) -> int:
+    def unit(session: Session) -> int:
         lin = people.lin(session, keys)
         loan_id = people.loan(session, borrower_id=lin, loan_ref="D-LIN-1")
-        loan = session.get(people.Loan, loan_id)
+        loan = session.get(Loan, loan_id)
         assert loan is not None
         loan.currency = "USD"
         return lin
@@ -96,9 +99,9 @@ def test_lines_of_named_loans_since_a_day(database: Database, keys: Keys) -> Non
 
 
 def test_ordinary_instalments_count_loans_that_still_run(database: Database, keys: Keys) -> None:
-    def unit(session: people.Session) -> int:
+    def unit(session: Session) -> int:
         lin = people.lin(session, keys)
-        loan = session.get(people.Loan, people.loan(session, borrower_id=lin, loan_ref="R-LIN-1"))
+        loan = session.get(Loan, people.loan(session, borrower_id=lin, loan_ref="R-LIN-1"))
         assert loan is not None
         loan.matures_on = date(2027, 5, 15)
         return lin

@@ -18,10 +18,9 @@ from portal.intake.operations import apply_batch
 from portal.keys import Keys
 from portal.notices.models import Notice
 from portal.plans.standing import ladder_of, past_limitation, since_of, standing_for
+from tests import people
 from tests.conftest import BANK_MORNING
 from tests.web.borrower.test_balance import ISSUED, notice
-
-from tests import people
 
 HARBOUR = Path(__file__).parent.parent.parent / "portal/demo/harbour"
 

@@ -97,7 +97,7 @@ def check(borrower: SignedInBorrower) -> Any:
     facts = facts_of(desk, request.args)
     answer = facts["answer"]
     if answer is None or not answer.assessment.passes:
-        return redirect(url_for("borrower.propose.page", **request.args.to_dict(flat=False)), 303)
+        return redirect(f"{url_for('borrower.propose.page')}?{request.query_string.decode()}", 303)
     return render_template("borrower/propose/check.html", **facts, **check_facts(borrower, desk, answer))
 
 
@@ -166,9 +166,7 @@ def propose(
     return p.db.write(unit)
 
 
-def again(
-    borrower: SignedInBorrower, desk: Desk, form: ProposeForm, *, readable: bool
-) -> tuple[str, int]:
+def again(borrower: SignedInBorrower, desk: Desk, form: ProposeForm, *, readable: bool) -> tuple[str, int]:
     """The page that can mend what was wrong: the check page for a comment, else the first one."""
     facts = facts_of(desk, request.form, form, readable=readable)
     answer = facts["answer"]

@@ -97,7 +97,7 @@ class ProposeForm(Form):
             self.comment.errors = [_l("Say in a sentence or two how you will manage this payment.")]
         if "sent" in self.given and not self.loans.data:
             self.loans.errors = [_l("Choose at least one loan account.")]
-        return fine and not self.problems()
+        return bool(fine and not self.problems())
 
     def _check_own(self) -> bool:
         has_amount, has_count = bool((self.amount.data or "").strip()), bool((self.count.data or "").strip())
@@ -112,12 +112,12 @@ class ProposeForm(Form):
             self.step_count.errors = [
                 _l("To pay less at first, enter the number of instalments instead of an amount.")
             ]
-        return not self.problems()
+        return not bool(self.problems())
 
     @property
     def is_own(self) -> bool:
         """Whether the person shapes the plan, and does not take an offered one."""
-        return self.plan.data == OWN
+        return bool(self.plan.data == OWN)
 
     def base(self) -> TermsRequest:
         """What is asked beside amounts and dates: pay day, which loans, what the bank is to give up.

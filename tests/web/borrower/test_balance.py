@@ -107,12 +107,19 @@ def test_due_now_is_the_large_figure_and_every_component_has_its_row(client: Fla
     page = client.get("/my/balance").text
     assert '<p class="figure num"><span class="m">¥18,270<span class="dec">.00</span></span></p>' in page
     text = text_of(client, "/my/balance")
-    for words in ("Principal 0.00 18,000.00", "Interest 0.00 200.00", "Penalty interest 0.00 20.00", "Fees 0.00 50.00"):
+    for words in (
+        "Principal 0.00 18,000.00",
+        "Interest 0.00 200.00",
+        "Penalty interest 0.00 20.00",
+        "Fees 0.00 50.00",
+    ):
         assert words in text
     assert "Charged in all 18,270.00 − paid 0.00 = left 18,270.00." in text
 
 
-def test_not_yet_due_stands_beside_and_is_not_added(client: FlaskClient, database: Database, lin: int) -> None:
+def test_not_yet_due_stands_beside_and_is_not_added(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
     def unit(session: Session) -> None:
         balance = session.query(LoanBalance).join(Loan, Loan.id == LoanBalance.loan_id)
         row = balance.filter(Loan.loan_ref == "L-LIN-1").one()
@@ -186,19 +193,36 @@ def test_signed_out_visitors_are_sent_to_sign_in(client: FlaskClient, lin: int) 
 
 @pytest.mark.parametrize(
     ("address", "most"),
-    [("/my/balance", 3), ("/my/since/N-LIN", 3), ("/my/loans/L-LIN-1", 2), ("/my/loans/L-LIN-1/interest", 3), ("/my/loans/L-LIN-1/lines", 3), ("/my/totals/CNY/due", 2)],
+    [
+        ("/my/balance", 3),
+        ("/my/since/N-LIN", 3),
+        ("/my/loans/L-LIN-1", 2),
+        ("/my/loans/L-LIN-1/interest", 3),
+        ("/my/loans/L-LIN-1/lines", 3),
+        ("/my/totals/CNY/due", 2),
+    ],
 )
-def test_statements_of_a_page(client: FlaskClient, database: Database, lin: int, address: str, most: int) -> None:
+def test_statements_of_a_page(
+    client: FlaskClient, database: Database, lin: int, address: str, most: int
+) -> None:
     people.sign_in(client, lin)
     with statements(database) as seen:
         assert client.get(address).status_code == 200
     assert len(seen) <= most, "\n\n".join(seen)
 
 
-def test_the_first_visit_fits_one_network_flight(sqlite_app: Flask, sqlite_database: Database, keys: Keys) -> None:
+def test_the_first_visit_fits_one_network_flight(
+    sqlite_app: Flask, sqlite_database: Database, keys: Keys
+) -> None:
     def unit(session: Session) -> int:
         borrower_id = people.lin(session, keys)
-        notice(session, ref="N-LIN", borrower_id=borrower_id, loan_refs=["L-LIN-1", "C-LIN-1"], stated_minor=1_800_000)
+        notice(
+            session,
+            ref="N-LIN",
+            borrower_id=borrower_id,
+            loan_refs=["L-LIN-1", "C-LIN-1"],
+            stated_minor=1_800_000,
+        )
         return borrower_id
 
     client = sqlite_app.test_client()
@@ -211,7 +235,9 @@ def test_the_first_visit_fits_one_network_flight(sqlite_app: Flask, sqlite_datab
 
 def test_a_borrower_without_loans_gets_a_page(client: FlaskClient, database: Database, keys: Keys) -> None:
     nobody = database.write(
-        lambda session: people.borrower(session, keys, customer_ref="C900009", name="无", phone="13900000099", language="en")
+        lambda session: people.borrower(
+            session, keys, customer_ref="C900009", name="无", phone="13900000099", language="en"
+        )
     )
     people.sign_in(client, nobody)
     assert "No loan account here" in client.get("/my/balance").text

@@ -49,10 +49,17 @@ def month(session: Session, borrower_id: int, *, income: int, spending: int) -> 
     )
     session.add(report)
     session.flush()
-    for place, (label, kind, minor) in enumerate((("salary", "income", income), ("food", "spending", spending))):
+    for place, (label, kind, minor) in enumerate(
+        (("salary", "income", income), ("food", "spending", spending))
+    ):
         session.add(
             BudgetLine(
-                report_id=report.id, label=label, kind=kind, position=place, amount_minor=minor, currency="CNY"
+                report_id=report.id,
+                label=label,
+                kind=kind,
+                position=place,
+                amount_minor=minor,
+                currency="CNY",
             )
         )
 
@@ -114,12 +121,18 @@ def test_amounts_are_understood_as_people_type_them(client: FlaskClient, lin: in
     assert "¥1,000.00 each time, 19 instalments" in words(answer)
 
 
-def test_what_breaks_the_rules_is_said_all_at_once_with_the_nearest_plans(client: FlaskClient, lin: int) -> None:
+def test_what_breaks_the_rules_is_said_all_at_once_with_the_nearest_plans(
+    client: FlaskClient, lin: int
+) -> None:
     people.sign_in(client, lin)
     answer = get(client, amount="99")
     text = words(answer)
     assert "¥99.00 each time, 185 instalments" in text
-    for said in ("at most 60 instalments, this is 125 more", "must be at least ¥100.00; here it is ¥99.00", "it must end by"):
+    for said in (
+        "at most 60 instalments, this is 125 more",
+        "must be at least ¥100.00; here it is ¥99.00",
+        "it must end by",
+    ):
         assert said in text
     near = re.findall(r'<a class="btn near[^"]*" href="([^"]+)"', answer.text)
     assert near
@@ -166,13 +179,21 @@ def test_errors_stand_at_their_fields_and_nothing_typed_is_lost(client: FlaskCli
     [
         ({"amount": ""}, "Enter an amount, or the number of instalments."),
         ({"count": "12"}, "Enter either an amount or a number of instalments, not both."),
-        ({"amount": "", "count": "twelve"}, "Enter the number of instalments as a whole number, for example 24."),
+        (
+            {"amount": "", "count": "twelve"},
+            "Enter the number of instalments as a whole number, for example 24.",
+        ),
         ({"amount": "", "count": "0"}, "Enter the number of instalments as a whole number, for example 24."),
-        ({"amount": "", "count": "12", "step_count": "3"}, "Enter both: how many instalments, and how much each."),
+        (
+            {"amount": "", "count": "12", "step_count": "3"},
+            "Enter both: how many instalments, and how much each.",
+        ),
         ({"loans": []}, "Choose at least one loan account."),
     ],
 )
-def test_each_mistake_has_its_words(client: FlaskClient, lin: int, changed: dict[str, Any], said: str) -> None:
+def test_each_mistake_has_its_words(
+    client: FlaskClient, lin: int, changed: dict[str, Any], said: str
+) -> None:
     people.sign_in(client, lin)
     answer = get(client, **changed)
     assert answer.status_code == 200
@@ -196,7 +217,9 @@ def test_waived_fees_lower_what_is_paid_and_two_people_decide(client: FlaskClien
     assert "two people decide on it" in text
 
 
-def test_the_check_page_says_what_sending_means_and_offers_to_ask_without(client: FlaskClient, lin: int) -> None:
+def test_the_check_page_says_what_sending_means_and_offers_to_ask_without(
+    client: FlaskClient, lin: int
+) -> None:
     people.sign_in(client, lin)
     text = words(get(client, "/check"))
     assert "Sending a proposal acknowledges the debt." in text
@@ -219,7 +242,9 @@ def test_sending_gives_a_signed_receipt_and_pauses_collection(
     answer = send(client, token)
     assert answer.status_code == 303
     with database.read() as connection:
-        row = connection.execute(select(Proposal.reference, Proposal.terms_text, Proposal.receipt_signature)).one()
+        row = connection.execute(
+            select(Proposal.reference, Proposal.terms_text, Proposal.receipt_signature)
+        ).one()
         holds = holds_in_force(connection, lin, now=BANK_MORNING)
     assert answer.location.endswith(f"/my/plan/receipt/{row.reference}")
     assert Terms.parse(row.terms_text).payable.plain() == "18270.00"
@@ -232,7 +257,9 @@ def test_sending_gives_a_signed_receipt_and_pauses_collection(
     assert "Your proposal is with the bank." in client.get("/my/balance").text
 
 
-def test_the_same_form_sent_twice_gives_the_same_receipt(client: FlaskClient, database: Database, lin: int) -> None:
+def test_the_same_form_sent_twice_gives_the_same_receipt(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
     token = people.sign_in(client, lin)
     first, second = send(client, token), send(client, token, amount="900")
     assert first.location == second.location
@@ -240,7 +267,9 @@ def test_the_same_form_sent_twice_gives_the_same_receipt(client: FlaskClient, da
         assert connection.scalar(select(func.count()).select_from(Proposal)) == 1
 
 
-def test_a_double_click_at_the_same_moment_sends_once(portal_app: Flask, database: Database, lin: int) -> None:
+def test_a_double_click_at_the_same_moment_sends_once(
+    portal_app: Flask, database: Database, lin: int
+) -> None:
     barrier = threading.Barrier(4)
     answers: list[TestResponse] = []
 
@@ -263,7 +292,9 @@ def test_a_double_click_at_the_same_moment_sends_once(portal_app: Flask, databas
         assert connection.scalar(select(func.count()).select_from(Negotiation)) == 1
 
 
-def test_a_form_without_a_key_or_token_sends_nothing(client: FlaskClient, database: Database, lin: int) -> None:
+def test_a_form_without_a_key_or_token_sends_nothing(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
     token = people.sign_in(client, lin)
     assert send(client, token, form_key="").status_code == 400
     assert send(client, "wrong").status_code == 403
@@ -280,7 +311,9 @@ def test_a_tampered_loan_is_not_taken_in(client: FlaskClient, database: Database
         assert connection.scalar(select(func.count()).select_from(Proposal)) == 0
 
 
-def test_the_terms_are_those_of_the_moment_of_sending(client: FlaskClient, database: Database, lin: int) -> None:
+def test_the_terms_are_those_of_the_moment_of_sending(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
     token = people.sign_in(client, lin)
     get(client, "/check")
 
@@ -403,7 +436,9 @@ def test_statements_of_the_page_do_not_grow_with_the_plan(
     assert len(few) == len(many) <= 9
 
 
-def test_first_instalment_of_the_export_day_is_18_december(client: FlaskClient, database: Database, lin: int) -> None:
+def test_first_instalment_of_the_export_day_is_18_december(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
     token = people.sign_in(client, lin)
     send(client, token)
     with database.read() as connection:
