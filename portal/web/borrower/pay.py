@@ -13,10 +13,10 @@ from wtforms import StringField
 
 from portal.accounts.queries import BorrowerBalance, LoanView, balances_for
 from portal.dates import add_months
-from portal.gateways.stripe import ProviderRefused, ProviderUnavailable
 from portal.jurisdictions import pack
 from portal.money import EXPONENTS, AmountError, Money
 from portal.payments import checkout, queries
+from portal.payments.checkout import ProviderRefused, ProviderUnavailable
 from portal.payments.lifecycle import OPEN_STATES, PaymentState
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView

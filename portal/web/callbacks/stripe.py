@@ -5,8 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Blueprint, Response, jsonify, request
 
-from portal.gateways.stripe import NotGenuine
-from portal.payments.checkout import books_of
+from portal.payments.checkout import NotGenuine, books_of
 from portal.payments.receipts import Outcome, receive
 from portal.web.context import portal
 
