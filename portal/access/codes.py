@@ -157,3 +157,21 @@ def grouped(code: str) -> str:
     if len(groups[-1]) == 1:
         groups[-2:] = [groups[-2] + groups[-1]]
     return "-".join(groups)
+
+
+def plain_digits(text_typed: str) -> str:
+    """A code as it was typed or pasted, full-width and with spaces, as plain characters.
+
+    >>> plain_digits(" ４８2 913")
+    '482913'
+    """
+    return "".join(unicodedata.normalize("NFKC", text_typed).split()).replace("-", "")
+
+
+def plain_tail(text_typed: str) -> str:
+    """The end of an ID number as it was typed; its last character may be an X.
+
+    >>> plain_tail("01２x")
+    '012X'
+    """
+    return plain_digits(text_typed).upper()

@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import audit
-from portal.access import limits, passwords
+from portal.access import codes, limits, passwords
 from portal.access.counters import count_towards, give_back, seconds_left
 from portal.access.models import Staff
-from portal.access.operations import TryLater, plain_digits
+from portal.access.operations import TryLater
 from portal.access.sessions import OpenedSession, end_staff_sessions, open_session
 from portal.keys import Keys
 
@@ -82,7 +82,9 @@ def enter(
     ).one_or_none()
     if found is None:
         return None
-    step = passwords.totp_step(keys.unseal("staff.totp", found.totp_sealed), plain_digits(totp), real_now)
+    step = passwords.totp_step(
+        keys.unseal("staff.totp", found.totp_sealed), codes.plain_digits(totp), real_now
+    )
     if step is None or not _spend_step(session, found.id, step):
         return None
     for limit, key in (

@@ -18,8 +18,8 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, url
 from flask_login import LoginManager, UserMixin, current_user
 
 from portal.access import queries, sessions
+from portal.access.challenges import CodeSender
 from portal.access.limits import SEEN_EVERY, network_of
-from portal.access.operations import CodeSender
 from portal.messages.operations import queue
 from portal.web.context import portal
 from portal.web.locale import LANGUAGE_COOKIE

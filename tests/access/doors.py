@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.access import codes
 from portal.access import operations as access
+from portal.access.challenges import CodeSender
 from portal.contacts.models import Agency
 from portal.db import Database
 from portal.keys import Keys
@@ -50,8 +51,8 @@ class Outbox:
         self.sent_to.append(borrower_id)
 
     @property
-    def sender(self) -> access.CodeSender:
-        return access.CodeSender(queue=self, host="harbour.example", demonstration=False)
+    def sender(self) -> CodeSender:
+        return CodeSender(queue=self, host="harbour.example", demonstration=False)
 
 
 def notice(

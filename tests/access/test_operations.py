@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from portal.access import codes, limits
 from portal.access import operations as access
+from portal.access.challenges import forget_challenges
 from portal.access.models import AccessNumber, Challenge, PortalSession
 from portal.access.operations import Accepted, Refused, SignedIn, Started, TryLater
 from portal.borrowers.models import Borrower
@@ -199,7 +200,7 @@ def test_old_challenges_are_forgotten(door: Door, lin: int) -> None:
     door.ask(STRANGER, NOW - timedelta(days=3))
     door.ask(STRANGER, NOW)
 
-    door.database.write(lambda s: access.forget_challenges(s, real_now=NOW))
+    door.database.write(lambda s: forget_challenges(s, real_now=NOW))
 
     with door.database.read() as connection:
         assert connection.execute(select(Challenge.created_at)).scalars().all() == [NOW]

@@ -42,13 +42,13 @@ def _is_code(form: Form, field: StringField) -> None:
 
 
 def _is_six_digits(form: Form, field: StringField) -> None:
-    plain = access.plain_digits(field.data or "")
+    plain = codes.plain_digits(field.data or "")
     if not (len(plain) == 6 and plain.isascii() and plain.isdigit()):
         raise ValidationError(_l("Enter the six digits of the text message."))
 
 
 def _is_tail(form: Form, field: StringField) -> None:
-    plain = access.plain_tail(field.data or "")
+    plain = codes.plain_tail(field.data or "")
     if not (len(plain) == 4 and plain.isascii() and plain.isalnum()):
         raise ValidationError(_l("Enter the last four characters of your ID number."))
 
