@@ -123,11 +123,11 @@ def borrower_id(database: Database, keys: Keys) -> int:
     return lin(database, keys)
 
 
-def lin(database: Database, keys: Keys) -> int:
+def lin(database: Database, keys: Keys, *, language: str = "zh") -> int:
     """Lin, with her loans' figures worked out from their lines."""
 
     def unit(session: Session) -> int:
-        borrower_id = people.lin(session, keys)
+        borrower_id = people.lin(session, keys, language=language)
         loan_ids = session.scalars(select(LoanBalance.loan_id)).all()
         rebalance(session, loan_ids=loan_ids, as_of=people.BUSINESS_DATE, now=NOW)
         return borrower_id

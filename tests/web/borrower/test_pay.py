@@ -73,7 +73,7 @@ def visit(settings: Settings, sqlite_database: Database, keys: Keys) -> Iterator
     serving = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
     serving.start()
     sandbox.start()
-    yield Visit(apps[0], sandbox, lin(sqlite_database, keys))
+    yield Visit(apps[0], sandbox, lin(sqlite_database, keys, language="en"))
     sandbox.stop()
     server.shutdown()
     serving.join()
@@ -122,7 +122,7 @@ def test_the_whole_way_to_the_provider_and_back(visit: Visit, sqlite_database: D
     assert back.endswith(f"/my/pay/{reference}?back=1")
     for figure in ("300.00", "20.00", "100.00", "180.00", "11,820.00"):
         assert figure in html
-    assert "561" in html
+    assert "Civil Code, article 561" in html
     assert "300.00" in visit.client.get("/my/pay/history").get_data(as_text=True)
 
 
