@@ -1,7 +1,7 @@
-"""What runs in the background: the outbox, leases that ran out, holds that end, the sealing of the record.
+"""What runs in the background, each thing with its own pace; the list is at the end.
 
-`run_due` does what is due once and can be called by any scheduler; `work` is the loop of the embedded
-worker. A feature adds its own work with `EVERY.append(Task(...))`.
+`run_due` does what is due once and can be called by any scheduler; `work` is the embedded worker. It
+runs two lanes side by side, so that a photo being rendered keeps no one-time code waiting.
 """
 
 from __future__ import annotations
@@ -17,10 +17,16 @@ import structlog
 from sqlalchemy.orm import Session
 
 from portal import audit
+from portal.access import challenges, counters
+from portal.accounts import operations as accounts
 from portal.contacts import operations as contacts
 from portal.dates import Clock
 from portal.db import Database
+from portal.documents import checking as documents
+from portal.documents.kinds import DEFAULT_LIMITS
 from portal.gateways.sms import SmsGateway, SmsNotSent, SmsRefused
+from portal.gateways.storage import Storage
+from portal.gateways.stripe import StripeGateway
 from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.messages import operations as messages
@@ -28,6 +34,9 @@ from portal.messages.lifecycle import Action
 from portal.messages.operations import Claimed
 from portal.messages.queries import anything_queued
 from portal.messages.texts import signed
+from portal.notices import faces
+from portal.payments import checkout as payments
+from portal.plans import answers as plans
 from portal.settings import Settings
 from portal.visits import operations as visits
 
@@ -50,15 +59,20 @@ class Parts(Protocol):
     def clock(self) -> Clock: ...
     @property
     def sms(self) -> SmsGateway: ...
+    @property
+    def stripe(self) -> StripeGateway: ...
+    @property
+    def store(self) -> Storage: ...
 
 
 @dataclass(frozen=True)
 class Task:
-    """Work to be done every `seconds`."""
+    """Work to be done every `seconds`; what may take long goes into the slow lane."""
 
     name: str
     seconds: float
     run: Callable[[Parts], object]
+    slow: bool = False
 
 
 def deliver(parts: Parts, *, owner: str | None = None, limit: int = 20) -> int:
@@ -138,16 +152,64 @@ def seal_record(parts: Parts) -> int:
     return parts.db.write(lambda session: audit.seal(session, keys=parts.keys))
 
 
+def lapse_offers(parts: Parts) -> int:
+    """Record the offers whose day has passed."""
+    return parts.db.write(lambda session: plans.lapse_offers(session, now=parts.clock.now()))
+
+
+def render_documents(parts: Parts) -> int:
+    """Render the papers that a busy or broken request left behind."""
+    return documents.check_waiting(
+        parts.db,
+        parts.store,
+        parts.keys,
+        limits=DEFAULT_LIMITS,
+        now=parts.clock.now(),
+        real_now=parts.clock.real_now(),
+    )
+
+
+def sweep_documents(parts: Parts) -> int:
+    """Delete stored files that no row names."""
+    return documents.sweep(parts.db, parts.store)
+
+
+def forget(parts: Parts) -> None:
+    """Delete what protected a moment long past: counts, challenges, and who looked a code up."""
+
+    def unit(session: Session) -> None:
+        real_now = parts.clock.real_now()
+        counters.forget_counters(session, real_now=real_now)
+        challenges.forget_challenges(session, real_now=real_now)
+        faces.forget_seen(session, real_now=real_now)
+
+    parts.db.write(unit)
+
+
+def prove_ledger(parts: Parts) -> None:
+    """Prove every balance from its entries again; a fault is logged for the operator, with its sentence."""
+    with parts.db.read() as connection:
+        faults = accounts.self_check(connection)
+    for fault in faults[:20]:
+        log.error("ledger_self_check", fault=fault)
+
+
 EVERY: list[Task] = [
     Task("deliver_messages", 0.25, deliver),
+    Task("seal_record", 1, seal_record),
     Task("sweep_messages", 15, sweep),
     Task("end_holds", 30, end_holds),
-    Task("seal_record", 1, seal_record),
+    Task("lapse_offers", 30, lapse_offers),
+    Task("forget", 3600, forget),
+    Task("render_documents", 10, render_documents, slow=True),
+    Task("sweep_payments", 30, payments.sweep, slow=True),
+    Task("prove_ledger", 600, prove_ledger, slow=True),
+    Task("sweep_documents", 3600, sweep_documents, slow=True),
 ]
 
 
-def run_due(parts: Parts, last_run: MutableMapping[str, datetime]) -> int:
-    """Run every task that is due by the real clock, and note when; how many ran.
+def run_due(parts: Parts, last_run: MutableMapping[str, datetime], *, slow: bool | None = None) -> int:
+    """Run every task of a lane (of both for None) that is due by the real clock; how many ran.
 
     A task that fails is logged with its name and comes again at its next turn; the others go on.
     """
@@ -155,7 +217,8 @@ def run_due(parts: Parts, last_run: MutableMapping[str, datetime]) -> int:
     for task in EVERY:
         real_now = parts.clock.real_now()
         last = last_run.get(task.name)
-        if last is not None and (real_now - last).total_seconds() < task.seconds:
+        is_due = last is None or (real_now - last).total_seconds() >= task.seconds
+        if not is_due or slow not in (None, task.slow):
             continue
         last_run[task.name] = real_now
         count += 1
@@ -167,7 +230,14 @@ def run_due(parts: Parts, last_run: MutableMapping[str, datetime]) -> int:
 
 
 def work(parts: Parts, stop: threading.Event) -> None:
-    """The embedded worker: look at what is due until `stop` is set."""
-    last_run: dict[str, datetime] = {}
-    while not stop.wait(PAUSE_SECONDS):
-        run_due(parts, last_run)
+    """The embedded worker: look at what is due until `stop` is set, then finish what is under way."""
+
+    def lane(slow: bool) -> None:
+        last_run: dict[str, datetime] = {}
+        while not stop.wait(PAUSE_SECONDS):
+            run_due(parts, last_run, slow=slow)
+
+    other = threading.Thread(target=lane, args=(True,), name="slow-lane")
+    other.start()
+    lane(False)
+    other.join()

@@ -21,6 +21,7 @@ from portal.keys import Keys
 from portal.messages import operations as outbox
 from portal.messages.models import Message
 from portal.messages.queries import counts_by_state
+from portal.notices import faces
 from portal.visits.operations import pause_visits
 from portal.visits.queries import visits_for
 from tests.conftest import StandingClock
@@ -188,6 +189,34 @@ def test_every_task_runs_when_it_is_due_and_a_failing_one_stops_nobody(
     assert ran == ["fails", "hourly", "fails", "fails"]
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(AuditSeal)) == 1
+
+
+@pytest.mark.parametrize("task", tasks.EVERY, ids=lambda task: task.name)
+def test_each_task_of_the_list_runs_on_a_quiet_portal(portal_app: Flask, task: tasks.Task, borrower_id: int) -> None:
+    task.run(portal_app.extensions["portal"])
+
+
+def test_the_two_lanes_share_the_list(portal_app: Flask, clock: StandingClock) -> None:
+    portal = portal_app.extensions["portal"]
+    fast, slow = tasks.run_due(portal, {}, slow=False), tasks.run_due(portal, {}, slow=True)
+
+    assert fast + slow == len(tasks.EVERY)
+    assert {"deliver_messages", "seal_record"} <= {task.name for task in tasks.EVERY if not task.slow}
+
+
+def test_looks_are_forgotten_after_a_season(
+    portal_app: Flask, database: Database, keys: Keys, clock: StandingClock
+) -> None:
+    portal_app.test_client().get("/n/0123456789ABCDEFGHJKMNPQRS")
+    left = []
+
+    for days in (faces.SEEN_DAYS, 1):
+        clock.advance(days=days)
+        tasks.forget(portal_app.extensions["portal"])
+        with database.read() as connection:
+            left.append(connection.scalar(select(func.count()).select_from(faces.NoticeSeen)))
+
+    assert left == [1, 0]
 
 
 def test_the_worker_stops_when_told(portal_app: Flask) -> None:

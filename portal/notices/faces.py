@@ -6,7 +6,7 @@ A face answers by keyed digest. It holds neither a name nor an amount nor a prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     column,
+    delete,
     exists,
     select,
     table,
@@ -89,6 +90,8 @@ class Tried:
     wait_seconds: int = 0
 
 
+#: How long it is kept that somebody looked: a copied letter shows within weeks, not years.
+SEEN_DAYS = 90
 #: The person behind a notice, for a hold and nothing else: a number that no page is ever given.
 _NOTICE = table("notice", column("id"), column("borrower_id"))
 
@@ -118,6 +121,15 @@ def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str
             hour=_hour(real_now),
         )
         .on_conflict_do_nothing()
+    )
+
+
+def forget_seen(session: Session, *, real_now: datetime) -> None:
+    """Delete looks older than SEEN_DAYS."""
+    session.execute(
+        delete(NoticeSeen)
+        .where(NoticeSeen.hour < real_now - timedelta(days=SEEN_DAYS))
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -298,6 +299,25 @@ def test_guessing_from_many_networks_raises_one_alarm(
         )
     assert alarms == 1
     assert verdict_in(sqlite_scene.check(sqlite_scene.genuine.code)) == "Genuine"
+
+
+def test_forty_guesses_at_once_are_all_counted(scene: Scene) -> None:
+    """The limit holds whatever the concurrency: the count is raised in the database, not in Python."""
+    start, statuses = threading.Barrier(40), list[int]()
+
+    def guess() -> None:
+        client = scene.client.application.test_client()
+        start.wait()
+        statuses.append(client.post("/check", data={"code": UNKNOWN}).status_code)
+
+    threads = [threading.Thread(target=guess) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    most = WRONG_CODES_NETWORK.most
+    assert sorted(statuses) == [200] * most + [429] * (40 - most)
 
 
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "X-Forwarded-Server", "Forwarded"])
