@@ -23,6 +23,7 @@ from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.queries import KnownLoan
 from portal.intake.reading import Read, Row, Source, read_rows
 from portal.intake.rejections import Rejections, excerpt_of
+from portal.intake.seen import SeenRefs
 from portal.money import EXPONENTS, Money
 
 Progress = Callable[[str, int, int], None]
@@ -81,8 +82,6 @@ class Check:
         for kind, form in self.mapping.files.items():
             if kind in self.manifest.files:
                 self._file(kind, form)
-            if kind == "ledger":
-                self.ledger.finish()
         self._unbalanced()
         self._days_overdue()
         return self.checked
@@ -113,7 +112,7 @@ class Check:
     def _file(self, kind: str, form: FileForm) -> None:
         listed, seen, before = self.manifest.files[kind], Read(), self.rejections.count
         totals = _ColumnTotals(self, form)
-        first: dict[str, int] = {}
+        named = SeenRefs()
         check = self.ledger.row if kind == "ledger" else self.row_checks[kind]
         self.refused[kind] = seen.refused
         source = Source(self.directory / form.file, form, self.mapping, self.currency_of)
@@ -122,18 +121,18 @@ class Check:
                 self.progress(f"check {form.file}", seen.rows, listed.rows)
             totals.add(row)
             ref = str(row[KEYS[kind]])
-            if ref in first:
-                self.fault(kind, "duplicate", line, KEYS[kind], ref, first=first[ref])
+            first = named.first_line(ref, line)
+            if first is not None:
+                self.fault(kind, "duplicate", line, KEYS[kind], ref, first=first)
                 continue
-            first[ref] = line
+            if kind in self.refs:
+                self.refs[kind].add(ref)
             check(line, row)
         self.progress(f"check {form.file}", seen.rows, listed.rows)
         self.checked.rows[kind] = seen.rows
-        if kind in self.refs:
-            self.refs[kind].update(first)
         if kind == "ledger":
-            self.ledger.flush()
-            self.ledger.seen = first
+            self.ledger.finish(named)
+        named.close()
         if seen.complete and seen.rows != listed.rows:
             difference = f"{seen.rows - listed.rows:+d}"
             self.rejections.add(

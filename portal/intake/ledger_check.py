@@ -15,6 +15,7 @@ from portal.intake.lines import ChargesLeft, CoreLine, core_line, line_faults, s
 from portal.intake.queries import KnownLine
 from portal.intake.reading import Read, Row, Source, read_rows
 from portal.intake.rejections import Rejections
+from portal.intake.seen import SeenRefs
 
 if TYPE_CHECKING:
     from portal.intake.checks import Check
@@ -35,7 +36,6 @@ class LedgerCheck:
         self.charged: dict[str, list[CoreLine]] = {}
         self.touched: set[str] = set()
         self.matched = 0
-        self.seen: dict[str, int] = {}
 
     def row(self, line: int, row: Row) -> None:
         """Check one row; it is counted when its chunk is flushed."""
@@ -72,14 +72,16 @@ class LedgerCheck:
                     self.check.fault("ledger", "line_changed", line, "line_ref", one.line_ref)
         self.waiting.clear()
 
-    def finish(self) -> None:
-        """After the last line: reversals against what they reverse, splits, lines that went missing."""
+    def finish(self, named: SeenRefs) -> None:
+        """After the last line: reversals against what they reverse, splits, lines that went missing.
+        `named` are the references in the file."""
+        self.flush()
         originals = self._originals()
         for line, one in self.reversals:
             self._reversal(line, one, originals)
         self._split()
         if self.check.manifest.mode == "full" and self.check.checked.has_lines:
-            self._lost()
+            self._lost(named)
 
     def _count(self, line: int, one: CoreLine) -> None:
         self.touched.add(one.loan_ref)
@@ -156,11 +158,13 @@ class LedgerCheck:
         found = queries.known_lines(self.check.connection, wanted)
         return {ref: (line.amounts["cost"], line.amounts["fee"]) for ref, line in found.items()}
 
-    def _lost(self) -> None:
+    def _lost(self, named: SeenRefs) -> None:
         """A full batch must hold every line taken in before."""
         if self.matched == queries.core_line_count(self.check.connection):
             return
-        for ref in sorted(queries.core_line_refs(self.check.connection) - self.seen.keys()):
+        for ref in queries.core_line_refs(self.check.connection):
+            if ref in named:
+                continue
             self.check.fault("ledger", "line_lost", None, "line_ref", ref, original=ref)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
@@ -120,9 +120,21 @@ def core_line_count(connection: Connection) -> int:
     return connection.scalar(select(func.count()).where(LedgerLine.source == "core")) or 0
 
 
-def core_line_refs(connection: Connection) -> set[str]:
-    """Their references."""
-    return set(connection.scalars(select(LedgerLine.line_ref).where(LedgerLine.source == "core")))
+def core_line_refs(connection: Connection) -> Iterator[str]:
+    """Their references, in order, a page at a time."""
+    after = ""
+    while True:
+        statement = (
+            select(LedgerLine.line_ref)
+            .where(LedgerLine.source == "core", LedgerLine.line_ref > after)
+            .order_by(LedgerLine.line_ref)
+            .limit(1000)
+        )
+        page = connection.scalars(statement).all()
+        yield from page
+        if not page:
+            return
+        after = page[-1]
 
 
 def known_lines(connection: Connection, line_refs: Sequence[str]) -> dict[str, KnownLine]:

@@ -307,17 +307,10 @@ class _LedgerWriter:
         self.chunk: list[CoreLine] = []
         self.chunk_refs: set[str] = set()
         self.late: list[CoreLine] = []
-        self.known: set[str] = set()
-        if batch.checked.has_lines:
-            self.known = set(
-                self.session.scalars(select(LedgerLine.line_ref).where(LedgerLine.source == "core"))
-            )
 
     def write(self) -> None:
         for row in self.batch.rows("ledger"):
-            line = core_line(row, self.form)
-            if line.line_ref not in self.known:
-                self._take(line)
+            self._take(core_line(row, self.form))
         self._flush()
         for line in self.late:
             self._insert([self._values(line, self._ids_of([line.reverses_ref or ""]))])
@@ -331,8 +324,11 @@ class _LedgerWriter:
     def _flush(self) -> None:
         wanted = [line.reverses_ref for line in self.chunk if line.reverses_ref]
         originals = self._ids_of(wanted) if wanted else {}
+        known = self._ids_of(list(self.chunk_refs)) if self.batch.checked.has_lines else {}
         ready = []
         for line in self.chunk:
+            if line.line_ref in known:
+                continue
             if line.reverses_ref and line.reverses_ref not in originals:
                 self.late.append(line)
             else:
