@@ -226,10 +226,11 @@ def _names_or_references(connection: Connection, keys: Keys, text: str) -> Colum
     """The cases a typed text may mean. Names are sealed: those of open cases are opened and compared."""
     bare = re.sub(r"[\s-]", "", text).upper()
     if bare.isascii():
+        as_typed = (bare, text.upper())
         return or_(
-            Borrower.customer_ref == bare,
+            Borrower.customer_ref.in_(as_typed),
             func.replace(Negotiation.reference, "-", "") == bare,
-            Negotiation.borrower_id.in_(select(Loan.borrower_id).where(Loan.loan_ref == bare)),
+            Negotiation.borrower_id.in_(select(Loan.borrower_id).where(Loan.loan_ref.in_(as_typed))),
         )
     rows = connection.execute(
         select(Borrower.id, Borrower.name_sealed)

@@ -36,9 +36,21 @@ function choose(kind) {
   radio.focus();
 }
 
+function enlarge() {
+  const current = document.querySelector("[data-papers] a[aria-current=true]");
+  document.querySelector(current?.getAttribute("href") ?? "[data-sheets]")?.querySelector("[data-sheet]")?.click();
+}
+
+document.querySelector("[data-papers]")?.addEventListener("click", (event) => {
+  const chosen = event.target.closest("a");
+  if (!chosen) return;
+  papers().forEach((link) => link.removeAttribute("aria-current"));
+  chosen.setAttribute("aria-current", "true");
+});
+
 const follow = (mark) => document.querySelector(`[data-key=${mark}]`)?.click();
 const focusOn = (id) => document.getElementById(id)?.focus();
-const search = () => (document.getElementById("f-q") ? focusOn("f-q") : follow("search"));
+const search = () => (document.getElementById("f-q") ? focusOn("f-q") : location.assign("/desk#f-q"));
 
 const keys = {
   j: () => step(1),
@@ -51,7 +63,7 @@ const keys = {
   d: () => choose("decline"),
   l: () => follow("l"),
   h: () => follow("h"),
-  z: () => follow("z"),
+  z: enlarge,
   "/": search,
 };
 

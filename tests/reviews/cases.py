@@ -196,9 +196,7 @@ def age(database: Database, case: Case, *, days: int) -> None:
     """Move the case's answer day by so many days."""
 
     def unit(session: Session) -> None:
-        row = session.execute(
-            select(Negotiation).where(Negotiation.reference == case.reference)
-        ).scalar_one()
+        row = session.execute(select(Negotiation).where(Negotiation.reference == case.reference)).scalar_one()
         row.answer_due_on = row.answer_due_on + timedelta(days=days)
 
     database.write(unit)

@@ -100,9 +100,7 @@ def test_a_counter_offer_that_was_not_shown_is_not_sent(
     database: Database, keys: Keys, clock: Clock, lins: cases.Case
 ) -> None:
     given = cases.counter(database, keys, clock, lins)
-    unseen = cases.choice(
-        database, lins, Kind.COUNTER, change=given.change, offer_hash_seen="0" * 64
-    )
+    unseen = cases.choice(database, lins, Kind.COUNTER, change=given.change, offer_hash_seen="0" * 64)
 
     with pytest.raises(ScreenIsOld, match="offer"):
         cases.decide(database, keys, clock, lins, lins.mei, unseen)
@@ -237,9 +235,7 @@ def test_sent_back_the_first_person_decides_anew_and_the_second_confirms(
     assert cases.state_of(database, frozen.proposal_id) == "submitted"
 
     with pytest.raises(MayNotDecide, match="own_second"):
-        cases.decide(
-            database, keys, clock, frozen, frozen.guo, cases.choice(database, frozen, Kind.APPROVE)
-        )
+        cases.decide(database, keys, clock, frozen, frozen.guo, cases.choice(database, frozen, Kind.APPROVE))
     cases.decide(database, keys, clock, frozen, frozen.mei, cases.choice(database, frozen, Kind.APPROVE))
     cases.decide(database, keys, clock, frozen, frozen.guo, cases.choice(database, frozen, Kind.CONFIRM))
 

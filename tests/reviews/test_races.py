@@ -82,7 +82,7 @@ def test_two_reviewers_deciding_at_once_end_in_one_decision_and_one_message(
     database: Database, keys: Keys, signer: Signer, clock: Clock
 ) -> None:
     kinds = itertools.cycle(itertools.permutations([Kind.APPROVE, Kind.COUNTER, Kind.DECLINE], 2))
-    for case, pair in zip(more_cases(database, keys, signer, clock, ROUNDS), kinds):  # noqa: B905
+    for case, pair in zip(more_cases(database, keys, signer, clock, ROUNDS), kinds):
         given = [
             cases.counter(database, keys, clock, case)
             if kind is Kind.COUNTER
@@ -180,7 +180,9 @@ def test_two_taking_one_case_at_once_see_the_same_holder(
                 )
             )
 
-        holders = at_once(lambda take=take, case=case: take(case.mei), lambda take=take, case=case: take(case.guo))
+        holders = at_once(
+            lambda take=take, case=case: take(case.mei), lambda take=take, case=case: take(case.guo)
+        )
 
         assert holders[0] == holders[1]
         assert holders[0] in (case.mei, case.guo)
@@ -205,9 +207,7 @@ def merge_first_into_other(session: Session, case: cases.Case, other: int) -> No
 
 def rename_first(session: Session, case: cases.Case, other: int) -> None:
     """The first person's account gets another personnel number, and a supervisor's role."""
-    session.execute(
-        update(Staff).where(Staff.id == case.mei).values(human_ref="H-NEW", role="supervisor")
-    )
+    session.execute(update(Staff).where(Staff.id == case.mei).values(human_ref="H-NEW", role="supervisor"))
 
 
 TRICKS = [

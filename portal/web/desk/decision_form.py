@@ -41,9 +41,7 @@ class WholeField(StringField):
 class DecisionForm(Form):
     """One form for every answer; the fields of the other answers stay where they are."""
 
-    kind = RadioField(
-        _l("Decision"), choices=[(kind.value, kind.value) for kind in Kind], validate_choice=False
-    )
+    kind = RadioField(_l("Decision"), choices=[kind.value for kind in Kind], validate_choice=False)
     upfront = MoneyField(_l("Upfront payment (yuan)"), optional=True)
     count = WholeField(_l("Number of instalments"), most=MOST_INSTALMENTS, optional=True)
     amount = MoneyField(_l("Or amount each (yuan)"), optional=True)
