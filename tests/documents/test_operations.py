@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from portal.audit import Actor, AuditEntry
 from portal.documents import operations, queries
@@ -208,6 +208,17 @@ def test_a_reviewer_sees_nothing_that_is_unsent_unread_or_absent(stage: Stage) -
         with pytest.raises(NoSuchDocument):
             open_as_reviewer(stage, original, number)
     assert not [event for event in events(stage, draft.public_ref) if event[2] == "document.page_opened"]
+
+
+def test_pages_of_a_file_that_is_not_clean_are_not_served_even_if_they_lie_there(stage: Stage) -> None:
+    original = stage.ready()
+    stage.send()
+    stage.database.write(
+        lambda session: session.execute(update(Document).values(state=DocumentState.UNREADABLE))
+    )
+
+    with pytest.raises(NoSuchDocument):
+        open_as_reviewer(stage, original)
 
 
 def judge(stage: Stage, original: Original, reason: str | None) -> None:

@@ -177,6 +177,11 @@ def test_bombs_end_in_the_child_and_the_app_stays_flat() -> None:
     assert resident() - before < 50 * 2**20
 
 
+def test_a_picture_just_over_the_pixel_limit_is_refused() -> None:
+    assert reason_of(corpus.saved(Image.new("1", (8_000, 5_001)), "PNG"), PNG) == "too_many_pixels"
+    assert len(rendered(corpus.saved(Image.new("1", (8_000, 5_000)), "PNG"), PNG)) == 1
+
+
 def test_the_child_knows_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_MASTER_KEY", "canary")
     seen: dict[str, str] = {}
