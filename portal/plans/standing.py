@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Connection,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -37,6 +39,7 @@ from portal.dates import add_months
 from portal.db import UtcDateTime
 from portal.money import Money
 from portal.notices.models import Notice, NoticeLoan
+from portal.plans.lifecycle import OPEN, PlanState
 from portal.plans.models import Negotiation, Plan, Proposal
 from portal.visits.models import Visit
 
@@ -233,104 +236,119 @@ def _part(name: str, source: FromClause, **columns: ColumnElement[Any]) -> Selec
     ).select_from(source)
 
 
-def _tables() -> dict[type, Table]:
-    models = (Challenge, Hold, LedgerLine, Loan, Negotiation, Notice, NoticeLoan, Plan, Proposal, Visit)
-    return {model: model.__table__ for model in models}  # type: ignore[misc]
+def _table(model: type) -> Table:
+    return model.__table__  # type: ignore[no-any-return,attr-defined]
 
 
-def _statement() -> Any:
-    table = _tables()
-    notice, named, line, loan = table[Notice], table[NoticeLoan], table[LedgerLine], table[Loan]
-    challenge, visit, hold = table[Challenge], table[Visit], table[Hold]
-    negotiation, proposal, plan = table[Negotiation], table[Proposal], table[Plan]
-    theirs = (notice.c.borrower_id == _BORROWER, notice.c.issued_at <= _NOW)
-    asked = select(notice.c.id).where(*theirs, notice.c.notice_ref == bindparam("notice_ref", type_=String))
+_CHALLENGES, _HOLDS, _NOTICES, _NAMED = map(_table, (Challenge, Hold, Notice, NoticeLoan))
+_LEDGER, _LOANS, _VISITS = map(_table, (LedgerLine, Loan, Visit))
+_NEGOTIATIONS, _PROPOSALS, _PLANS = map(_table, (Negotiation, Proposal, Plan))
+_THEIRS = (_NOTICES.c.borrower_id == _BORROWER, _NOTICES.c.issued_at <= _NOW)
+
+
+def _hand() -> CTE:
+    """The notice at hand: the one asked for, the one last signed in with, the latest."""
+    asked = select(_NOTICES.c.id).where(
+        *_THEIRS, _NOTICES.c.notice_ref == bindparam("notice_ref", type_=String)
+    )
     signed_in = (
-        select(challenge.c.notice_id)
-        .join(notice, notice.c.id == challenge.c.notice_id)
+        select(_CHALLENGES.c.notice_id)
+        .join(_NOTICES, _NOTICES.c.id == _CHALLENGES.c.notice_id)
         .where(
-            challenge.c.borrower_id == _BORROWER,
-            challenge.c.purpose == "sign_in",
-            challenge.c.used_at.is_not(None),
-            notice.c.status != "withdrawn",
-            *theirs,
+            _CHALLENGES.c.borrower_id == _BORROWER,
+            _CHALLENGES.c.purpose == "sign_in",
+            _CHALLENGES.c.used_at.is_not(None),
+            _NOTICES.c.status != "withdrawn",
+            *_THEIRS,
         )
-        .order_by(challenge.c.created_at.desc())
+        .order_by(_CHALLENGES.c.created_at.desc())
         .limit(1)
     )
     latest = (
-        select(notice.c.id)
-        .where(*theirs, notice.c.status != "withdrawn")
-        .order_by(notice.c.issued_at.desc(), notice.c.id.desc())
+        select(_NOTICES.c.id)
+        .where(*_THEIRS, _NOTICES.c.status != "withdrawn")
+        .order_by(_NOTICES.c.issued_at.desc(), _NOTICES.c.id.desc())
         .limit(1)
     )
     chosen = func.coalesce(asked.scalar_subquery(), signed_in.scalar_subquery(), latest.scalar_subquery())
-    hand = select(notice.c.id, notice.c.stated_on).where(notice.c.id == chosen).cte("hand")
-    parts = [
-        _part(
-            "notice",
-            notice.outerjoin(hand, hand.c.id == notice.c.id),
-            id=notice.c.id,
-            ref=notice.c.notice_ref,
-            code=notice.c.channel,
-            memo=notice.c.purpose,
-            state=notice.c.status,
-            starts_at=notice.c.issued_at,
-            day=notice.c.stated_on,
-            minor=notice.c.stated_minor,
-            currency=notice.c.currency,
-            mark=hand.c.id,
-        ).where(*theirs),
-        _part("named", named.join(hand, hand.c.id == named.c.notice_id), loan_id=named.c.loan_id),
-        _part(
-            "line",
-            line.join(named, named.c.loan_id == line.c.loan_id)
-            .join(hand, hand.c.id == named.c.notice_id)
-            .join(loan, loan.c.id == line.c.loan_id),
-            id=line.c.id,
-            loan_id=line.c.loan_id,
-            ref=line.c.line_ref,
-            code=line.c.kind,
-            state=line.c.source,
-            memo=line.c.memo,
-            day=line.c.posted_on,
-            currency=loan.c.currency,
-            **{f"{name}_minor": line.c[f"{name}_minor"] for name in (*READING_ORDER, "suspense")},
-        ).where(line.c.posted_on > hand.c.stated_on),
-        _part(
-            "visit",
-            visit,
-            ref=visit.c.visit_ref,
-            state=visit.c.state,
-            code=visit.c.off_reason,
-            starts_at=visit.c.starts_at,
-            ends_at=visit.c.ends_at,
-        ).where(visit.c.borrower_id == _BORROWER),
-        _part("hold", hold, code=hold.c.reason, state=hold.c.kind).where(
-            hold.c.borrower_id == _BORROWER,
-            hold.c.lifted_at.is_(None),
-            func.coalesce(hold.c.ends_at, _NOW) >= _NOW,
-        ),
-        _part(
-            "proposal",
-            negotiation.join(proposal, proposal.c.negotiation_id == negotiation.c.id),
-            ref=negotiation.c.reference,
-            state=proposal.c.state,
-            code=proposal.c.made_by,
-            day=negotiation.c.answer_due_on,
-        ).where(
-            negotiation.c.borrower_id == _BORROWER,
-            negotiation.c.closed_at.is_(None),
-            proposal.c.state.in_(("submitted", "second_approval", "more_asked", "approved", "countered")),
-        ),
-        _part("plan", plan, ref=plan.c.reference).where(
-            plan.c.borrower_id == _BORROWER, plan.c.state == "active"
-        ),
-    ]
-    return union_all(*parts)
+    return select(_NOTICES.c.id, _NOTICES.c.stated_on).where(_NOTICES.c.id == chosen).cte("hand")
 
 
-_STANDING = _statement()
+def _notice_parts(hand: CTE) -> tuple[Select[Any], ...]:
+    """Every notice so far, the loans of the one at hand, and the lines posted on them since its day."""
+    every = _part(
+        "notice",
+        _NOTICES.outerjoin(hand, hand.c.id == _NOTICES.c.id),
+        id=_NOTICES.c.id,
+        ref=_NOTICES.c.notice_ref,
+        code=_NOTICES.c.channel,
+        memo=_NOTICES.c.purpose,
+        state=_NOTICES.c.status,
+        starts_at=_NOTICES.c.issued_at,
+        day=_NOTICES.c.stated_on,
+        minor=_NOTICES.c.stated_minor,
+        currency=_NOTICES.c.currency,
+        mark=hand.c.id,
+    ).where(*_THEIRS)
+    named = _part("named", _NAMED.join(hand, hand.c.id == _NAMED.c.notice_id), loan_id=_NAMED.c.loan_id)
+    lines = _part(
+        "line",
+        _LEDGER.join(_NAMED, _NAMED.c.loan_id == _LEDGER.c.loan_id)
+        .join(hand, hand.c.id == _NAMED.c.notice_id)
+        .join(_LOANS, _LOANS.c.id == _LEDGER.c.loan_id),
+        id=_LEDGER.c.id,
+        loan_id=_LEDGER.c.loan_id,
+        ref=_LEDGER.c.line_ref,
+        code=_LEDGER.c.kind,
+        state=_LEDGER.c.source,
+        memo=_LEDGER.c.memo,
+        day=_LEDGER.c.posted_on,
+        currency=_LOANS.c.currency,
+        **{f"{name}_minor": _LEDGER.c[f"{name}_minor"] for name in (*READING_ORDER, "suspense")},
+    ).where(_LEDGER.c.posted_on > hand.c.stated_on)
+    return every, named, lines
+
+
+def _contact_parts() -> tuple[Select[Any], ...]:
+    """Announced visits, and the holds in force."""
+    visits = _part(
+        "visit",
+        _VISITS,
+        ref=_VISITS.c.visit_ref,
+        state=_VISITS.c.state,
+        code=_VISITS.c.off_reason,
+        starts_at=_VISITS.c.starts_at,
+        ends_at=_VISITS.c.ends_at,
+    ).where(_VISITS.c.borrower_id == _BORROWER)
+    holds = _part("hold", _HOLDS, code=_HOLDS.c.reason, state=_HOLDS.c.kind).where(
+        _HOLDS.c.borrower_id == _BORROWER,
+        _HOLDS.c.lifted_at.is_(None),
+        or_(_HOLDS.c.ends_at.is_(None), _HOLDS.c.ends_at > _NOW),
+    )
+    return visits, holds
+
+
+def _plan_parts() -> tuple[Select[Any], ...]:
+    """The open round of the open negotiation, and the plan in force."""
+    proposals = _part(
+        "proposal",
+        _NEGOTIATIONS.join(_PROPOSALS, _PROPOSALS.c.negotiation_id == _NEGOTIATIONS.c.id),
+        ref=_NEGOTIATIONS.c.reference,
+        state=_PROPOSALS.c.state,
+        code=_PROPOSALS.c.made_by,
+        day=_NEGOTIATIONS.c.answer_due_on,
+    ).where(
+        _NEGOTIATIONS.c.borrower_id == _BORROWER,
+        _NEGOTIATIONS.c.closed_at.is_(None),
+        _PROPOSALS.c.state.in_([state.value for state in OPEN]),
+    )
+    plans = _part("plan", _PLANS, ref=_PLANS.c.reference).where(
+        _PLANS.c.borrower_id == _BORROWER, _PLANS.c.state == PlanState.ACTIVE.value
+    )
+    return proposals, plans
+
+
+_STANDING = union_all(*_notice_parts(_hand()), *_contact_parts(), *_plan_parts())
 
 
 def past_limitation(loans: Iterable[LoanView], *, years: int | None, today: date) -> tuple[LoanView, ...]:

@@ -128,7 +128,7 @@ def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
             else ()
         )
     return render_template(
-        f"borrower/balance/{'explain' if component else 'due'}.html",
+        "borrower/balance/explain.html" if component else "borrower/balance/due.html",
         view=view,
         name=figure,
         entries=running(found, figure, view.currency),
