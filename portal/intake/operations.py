@@ -24,13 +24,11 @@ from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.mapping import load_mapping
 from portal.intake.models import IntakeBatch, IntakeFile
 from portal.intake.rejections import Rejections
-from portal.intake.writing import BatchWriter, ChangedMeanwhile
+from portal.intake.writing import OPERATOR, BatchWriter, ChangedMeanwhile
 from portal.keys import Keys
 
 #: The advisory lock that lets one intake at a time write on PostgreSQL; SQLite has one writer anyway.
 _LOCK = 7_211_001
-
-_OPERATOR = audit.Actor("operator", "intake")
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def _write(
     writer.write()
     audit.record(
         session,
-        actor=_OPERATOR,
+        actor=OPERATOR,
         event="intake.applied",
         subject_kind="intake_batch",
         subject_ref=manifest.sequence,

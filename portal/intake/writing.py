@@ -15,11 +15,13 @@ from sqlalchemy import Table, case, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from portal import audit
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.operations import rebalance
 from portal.accounts.reconcile_core import PostedBack, give_way, park_overpaid
 from portal.borrowers.models import Borrower
-from portal.contacts.models import Agency
+from portal.contacts.models import Agency, Hold
+from portal.contacts.queries import is_in_force
 from portal.intake.checks import Checked, Progress
 from portal.intake.lines import CoreLine, core_line
 from portal.intake.manifest import Manifest
@@ -32,6 +34,7 @@ from portal.notices.models import Notice, NoticeLoan
 from portal.notices.operations import sync_faces
 from portal.payments.models import Payment
 from portal.visits.models import Officer, Visit
+from portal.visits.operations import cancel_visits, pause_visits
 
 #: Rows written with one statement.
 CHUNK = 1000
@@ -41,6 +44,10 @@ _KEPT = {
     "borrower": {"language"},
     "notice": {"code_digest", "token_digest", "code_sealed", "minted_at"},
 }
+
+
+#: Who acts, in the record, when a batch is taken in.
+OPERATOR = audit.Actor("operator", "intake")
 
 
 class ChangedMeanwhile(Exception):
@@ -92,6 +99,7 @@ class BatchWriter:
         self._notice_loans()
         sync_faces(self.session)
         self._upsert("visits", _table(Visit), self._visit)
+        self._rest_where_held()
         self._balances()
 
     def rows(self, kind: str) -> Iterator[Row]:
@@ -258,6 +266,20 @@ class BatchWriter:
             "off_reason": "bank" if row["state"] == "cancelled" else None,
             "batch_sequence": self.manifest.sequence,
         }
+
+    def _rest_where_held(self) -> None:
+        """A visit the bank announces to somebody whose contacts rest here does not stand: it is called off
+        where collection has stopped, and paused where it pauses."""
+        statement = (
+            select(Hold.borrower_id, Hold.kind, Hold.reason)
+            .join(Visit, Visit.borrower_id == Hold.borrower_id)
+            .where(Visit.state == "planned", is_in_force(self.now))
+            .distinct()
+            .order_by(Hold.borrower_id, Hold.kind.desc())
+        )
+        for borrower_id, kind, reason in self.session.execute(statement).all():
+            move = cancel_visits if kind == "stop" else pause_visits
+            move(self.session, borrower_id=borrower_id, reason=reason, actor=OPERATOR, now=self.now)
 
     def _borrower_of(self, notice_id: int) -> int:
         if "borrower_of" not in self.ids:

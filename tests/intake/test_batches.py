@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import post_payment, self_check
 from portal.borrowers.models import Borrower
+from portal.contacts.operations import place_hold
 from portal.db import Database
 from portal.intake.mapping import ENCODINGS, LINE_ENDS, Mapping
 from portal.intake.operations import Applied, Refused, Sound, apply_batch, check_batch
@@ -204,6 +206,38 @@ def test_a_later_batch_brings_people_up_to_date_and_leaves_what_the_portal_decid
     assert person.language == "en"
     assert (notice.status, notice.code_digest) == ("withdrawn", "d" * 64)
     assert (visit.state, visit.off_reason) == ("cancelled", "plan_in_force")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "state"),
+    [("stop", "plan_in_force", "cancelled"), ("pause", "proposal_open", "paused")],
+)
+def test_a_visit_announced_while_contacts_rest_does_not_stand(
+    database: Database,
+    take: Take,
+    batch: Path,
+    harbour_mapping: Mapping,
+    tmp_path: Path,
+    kind: str,
+    reason: str,
+    state: str,
+) -> None:
+    take(database, batch)
+
+    def hold(session: Session) -> None:
+        who = session.scalars(select(Borrower.id).where(Borrower.customer_ref == "C2")).one()
+        place_hold(session, borrower_id=who, kind=kind, reason=reason, source="plan:1", now=BANK_MORNING)
+
+    database.write(hold)
+    book = _next()
+    book.rows["visits"].append({**book.rows["visits"][0], "visit_ref": "V2"})
+
+    answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    assert isinstance(answer, Applied)
+    with database.read() as connection:
+        found = connection.execute(select(Visit.visit_ref, Visit.state, Visit.off_reason)).all()
+    assert sorted(found) == [("V1", state, reason), ("V2", state, reason)]
 
 
 def test_a_visit_the_bank_called_off_and_takes_up_again_is_planned_again(

@@ -84,3 +84,15 @@ def test_every_reason_says_the_same_in_both_languages() -> None:
 
 def _facts(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_the_paper_for_banks_names_every_field_and_code() -> None:
+    paper = (Path(__file__).parent.parent.parent / "docs/bank-integration.md").read_text(encoding="utf-8")
+
+    for kind, fields in FILES.items():
+        row = next(line for line in paper.splitlines() if line.startswith(f"| {kind} |"))
+        for name, spec in fields.items():
+            if kind != "balances" or not name.endswith(("_owed", "_paid", "_forgiven", "_left")):
+                assert f"`{name}`" in row, (kind, name)
+            if spec.kind == "code":
+                assert all(code in row for code in CODES[kind, name]), (kind, name)
