@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -51,11 +52,24 @@ def choose_locale() -> str:
     return negotiate(request.headers.get("Accept-Language", ""))
 
 
+#: The language of the request in hand; empty until somebody asks.
+_chosen: ContextVar[str] = ContextVar("language", default="")
+
+
 def current_locale() -> str:
     """`choose_locale`, remembered for the request."""
-    if "locale" not in g:
-        g.locale = choose_locale()
-    return str(g.locale)
+    return _chosen.get() or _remember()
+
+
+def _remember() -> str:
+    locale = choose_locale()
+    if has_request_context():
+        _chosen.set(locale)
+    return locale
+
+
+def _forget() -> None:
+    _chosen.set("")
 
 
 @functools.cache
@@ -160,6 +174,7 @@ def phrase_text(text: str) -> Markup:
 def init_app(app: Flask) -> None:
     """Language negotiation and the formatting filters of every template."""
     Babel(app, locale_selector=current_locale, default_locale="zh")
+    app.before_request(_forget)
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.filters.update(
         day=day_text,

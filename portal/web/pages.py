@@ -7,8 +7,9 @@ import gzip
 import hashlib
 import secrets
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, url_for
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
@@ -26,6 +27,19 @@ def static_address(folder: str, name: str) -> str:
     """The address of a static file, with the digest of its content so that it may be cached for ever."""
     content = (Path(folder) / name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"
+
+
+@functools.lru_cache(8192)
+def _address(endpoint: str, values: tuple[tuple[str, Any], ...]) -> str:
+    return url_for(endpoint, **dict(values))
+
+
+def address(endpoint: str, **values: Any) -> str:
+    """`url_for` within the portal, remembered: an endpoint and its values always have the same address."""
+    try:
+        return _address(endpoint, tuple(values.items()))
+    except TypeError:  # a list of values cannot be a key
+        return url_for(endpoint, **values)
 
 
 def csrf_field() -> Markup:
@@ -67,6 +81,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
         static=lambda name: static_address(folder, name),
+        url_for=address,
         csrf=csrf_field,
         form_key=form_key_field,
         bank=settings.bank,
