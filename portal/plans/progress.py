@@ -1,19 +1,16 @@
-"""How far a plan has come, as its page draws it: a row per instalment and a square per month. Pure."""
+"""How far a plan has come: what is paid, overdue or next, a row per instalment, a square per month. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from portal.dates import add_months
 from portal.money import Money
 from portal.plans.schedule import MONTHLY_KINDS
-
-if TYPE_CHECKING:
-    from portal.plans.queries import InstalmentView, PlanView
+from portal.plans.terms import Terms
 
 #: Rows shown around the next instalment unless all are asked for.
 SHOWN_BEFORE, SHOWN_AFTER = 2, 4
@@ -31,6 +28,83 @@ class Status(StrEnum):
 
 #: Which status a month with several payments shows: the one that needs looking at first.
 _FIRST_SEEN = (Status.LATE, Status.GRACE, Status.NEXT, Status.AHEAD, Status.PAID)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalmentView:
+    """One instalment of a plan: number 0 is the upfront payment."""
+
+    number: int
+    due_on: date
+    amount: Money
+    paid: Money
+    #: the day the last of it was counted, where all of it is paid
+    paid_at: datetime | None
+
+    @property
+    def left(self) -> Money:
+        """What is still to pay of it."""
+        return self.amount - self.paid
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether nothing is left of it."""
+        return not self.left
+
+    def is_overdue(self, today: date, grace_days: int) -> bool:
+        """Whether it is unpaid after its day and the days of grace."""
+        return not self.is_paid and today > self.due_on + timedelta(days=grace_days)
+
+    def is_in_grace(self, today: date, grace_days: int) -> bool:
+        """Whether its day has passed and the days of grace have not."""
+        return not self.is_paid and self.due_on < today <= self.due_on + timedelta(days=grace_days)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan and how far it has come."""
+
+    plan_id: int
+    reference: str
+    borrower_id: int
+    proposal_id: int
+    state: str
+    currency: str
+    made_at: datetime
+    ended_at: datetime | None
+    terms: Terms
+    terms_hash: str
+    instalments: tuple[InstalmentView, ...]
+    loan_ids: tuple[int, ...]
+    loans: tuple[str, ...]
+
+    @property
+    def total(self) -> Money:
+        """What is to be paid in all."""
+        return Money.sum((part.amount for part in self.instalments), self.currency)
+
+    @property
+    def paid(self) -> Money:
+        """What was counted so far."""
+        return Money.sum((part.paid for part in self.instalments), self.currency)
+
+    @property
+    def left(self) -> Money:
+        """What is still to pay."""
+        return self.total - self.paid
+
+    @property
+    def next_instalment(self) -> InstalmentView | None:
+        """The first instalment that is not paid in full."""
+        return next((part for part in self.instalments if not part.is_paid), None)
+
+    def overdue(self, today: date, grace_days: int) -> tuple[InstalmentView, ...]:
+        """The instalments unpaid after their days of grace."""
+        return tuple(part for part in self.instalments if part.is_overdue(today, grace_days))
+
+    def is_at_risk(self, today: date, grace_days: int) -> bool:
+        """Whether two instalments in a row are overdue: the borrower is asked before anything is broken."""
+        return len(self.overdue(today, grace_days)) >= 2
 
 
 @dataclass(frozen=True, slots=True)
