@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import NoReturn, Protocol, cast
 
 import click
 from flask import current_app
@@ -26,13 +26,17 @@ group = AppGroup("intake", help="Take in a batch of the bank's files.")
 SHOWN = 100
 
 
-class Portal:
+class Portal(Protocol):
     """What these commands need of a running portal."""
 
-    settings: Settings
-    db: Database
-    keys: Keys
-    clock: Clock
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def db(self) -> Database: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def clock(self) -> Clock: ...
 
 
 _DIRECTORY = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -127,8 +131,9 @@ def _refuse(answer: Refused, report: Path) -> NoReturn:
         click.echo(_line(one), err=True)
     total, rows = sum(answer.rows.values()), rejections.rows
     click.echo(
-        f"未导入，数据未作任何改动：{rejections.count} 处问题，涉及 {rows} 行（共读取 {total} 行）。报告：{report}\n"
-        f"Refused, nothing was changed: {rejections.count} faults in {rows} of {total} rows read. Report: {report}",
+        f"未导入，数据未作任何改动。问题 {rejections.count} 处，涉及 {rows} 行（已读取 {total} 行）。报告：{report}\n"
+        f"Refused, nothing was changed. Faults: {rejections.count}; rows refused: {rows} of {total} read."
+        f" Report: {report}",
         err=True,
     )
     raise SystemExit(1)

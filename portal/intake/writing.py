@@ -78,6 +78,7 @@ class BatchWriter:
         self.ids: dict[str, dict[str, int]] = {}
         self.currencies: dict[str, str] = {}
         self.names: dict[str, bytes] = {}
+        self.named_loans: list[tuple[str, tuple[str, ...]]] = []
         self.new_lines = 0
 
     def write(self) -> None:
@@ -214,7 +215,7 @@ class BatchWriter:
             "stated_on",
             "payee_account",
         )
-        first = row["loan_refs"][0]
+        self.named_loans.append((row["notice_ref"], row["loan_refs"]))
         # a letter begins with a name, and names are not stored in clear: the place is kept, not the name
         name = self._name_of(str(row["customer_ref"]))
         return {
@@ -225,7 +226,7 @@ class BatchWriter:
             "borrower_id": self.ids["customers"][str(row["customer_ref"])],
             "agency_id": self.ids["agencies"][str(row["agency_ref"])],
             "stated_minor": row["stated"],
-            "currency": self.currencies[str(first)],
+            "currency": self.currencies[row["loan_refs"][0]],
             "batch_sequence": self.manifest.sequence,
         }
 
@@ -238,12 +239,9 @@ class BatchWriter:
     def _notice_loans(self) -> None:
         made = (postgresql if self._is_postgresql() else sqlite).insert(_table(NoticeLoan))
         pairs = (
-            {
-                "notice_id": self.ids["notices"][str(row["notice_ref"])],
-                "loan_id": self.ids["loans"][str(ref)],
-            }
-            for row in self.rows("notices")
-            for ref in row["loan_refs"]
+            {"notice_id": self.ids["notices"][notice_ref], "loan_id": self.ids["loans"][loan_ref]}
+            for notice_ref, loan_refs in self.named_loans
+            for loan_ref in loan_refs
         )
         for chunk in chunks(pairs, CHUNK):
             self.session.execute(made.on_conflict_do_nothing(), chunk)
