@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Row, Update, and_, delete, or_, select, update
+from sqlalchemy import Connection, CursorResult, Row, Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -268,9 +268,11 @@ def page_for_reviewer(
     return page
 
 
-def page_for_borrower(session: Session, *, borrower_id: int, public_ref: str, number: int) -> SealedPage:
+def page_for_borrower(
+    connection: Connection, *, borrower_id: int, public_ref: str, number: int
+) -> SealedPage:
     """A rendered page of the borrower's own file. Raises NoSuchDocument."""
-    return _page(session, number, Document.public_ref == public_ref, Document.borrower_id == borrower_id)
+    return _page(connection, number, Document.public_ref == public_ref, Document.borrower_id == borrower_id)
 
 
 def open_page(storage: Storage, keys: Keys, page: SealedPage) -> bytes:
@@ -374,7 +376,7 @@ def _own(session: Session, borrower_id: int, public_ref: str) -> Row[Any]:
     return row
 
 
-def _page(session: Session, number: int, *conditions: Any) -> SealedPage:
+def _page(session: Session | Connection, number: int, *conditions: Any) -> SealedPage:
     wanted = (
         select(DocumentPage.storage_key, Document.file_key_sealed)
         .join(Document, Document.id == DocumentPage.document_id)

@@ -13,7 +13,6 @@ from flask import (
     Response,
     abort,
     jsonify,
-    make_response,
     redirect,
     render_template,
     request,
@@ -32,18 +31,10 @@ from portal.hardship import queries as reports
 from portal.hardship.operations import NoDraft
 from portal.states import NotAllowed
 from portal.web.context import portal
+from portal.web.pictures import picture_response
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("documents", __name__)
-
-#: Headers of a rendered page: a picture of ours and nothing else, for these eyes only.
-PICTURE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cache-Control": "no-store",
-    "Content-Disposition": "inline",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +111,13 @@ def picture(borrower: SignedInBorrower, public_ref: str, number: int) -> Respons
     """A page of one's own paper as pixels; never the file as it came."""
     p = portal()
     try:
-        sealed = p.db.write(
-            lambda session: operations.page_for_borrower(
-                session, borrower_id=borrower.borrower_id, public_ref=public_ref, number=number
+        with p.db.read() as connection:
+            sealed = operations.page_for_borrower(
+                connection, borrower_id=borrower.borrower_id, public_ref=public_ref, number=number
             )
-        )
     except NoSuchDocument:
         abort(404)
     return picture_response(operations.open_page(p.store, p.keys, sealed))
-
-
-def picture_response(jpeg: bytes) -> Response:
-    """A rendered page with a fixed type, out of every cache and unable to run anything."""
-    response = make_response(jpeg)
-    response.mimetype = "image/jpeg"
-    response.headers.update(PICTURE_HEADERS)
-    return response
 
 
 def _take_in(borrower: SignedInBorrower, place: int, file: FileStorage) -> Answer:
