@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Subquery, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, false, func, or_, select
 
 from portal.access.models import Staff
 from portal.accounts.models import Loan, LoanBalance
@@ -169,8 +169,39 @@ def _page_rows(
     connection: Connection, wanted: QueueFilter, given: Sequence[ColumnElement[bool]], currency: str
 ) -> list[Row[Any]]:
     figures = _figures(currency)
-    statement = (
+    place = func.row_number().over(order_by=[*_order(wanted, figures), Negotiation.id])
+    narrow = (
         select(
+            Negotiation.id.label("negotiation_id"),
+            Proposal.id.label("proposal_id"),
+            figures.c.due_minor,
+            figures.c.loan_count,
+            figures.c.days_overdue,
+            func.count().over().label("total"),
+            place.label("place"),
+        )
+        .select_from(Negotiation)
+        .join(Proposal, is_newest_round())
+        .join(Borrower, Borrower.id == Negotiation.borrower_id)
+        .join(figures, figures.c.negotiation_id == Negotiation.id)
+        .outerjoin(Staff, Staff.id == Negotiation.owner_staff_id)
+        .where(Negotiation.closed_at.is_(None), *given, *_band(wanted, figures, currency))
+        .order_by("place")
+        .limit(PAGE_SIZE)
+        .offset((wanted.page - 1) * PAGE_SIZE)
+        .subquery("page")
+    )
+    return list(connection.execute(_with_details(narrow)))
+
+
+def _with_details(page: Subquery) -> Select[*tuple[Any, ...]]:
+    """What the rows of one page print; looked up only for those that are on it."""
+    return (
+        select(
+            page.c.due_minor,
+            page.c.loan_count,
+            page.c.days_overdue,
+            page.c.total,
             Negotiation.reference,
             Negotiation.answer_due_on,
             Negotiation.owner_staff_id,
@@ -182,26 +213,24 @@ def _page_rows(
             Proposal.lapses_at,
             _share().label("share_bp"),
             Proposal.affordability["left_over_minor"].as_integer().label("left_over"),
-            figures.c.due_minor,
-            figures.c.loan_count,
-            figures.c.days_overdue,
-            func.count().over().label("total"),
         )
-        .select_from(Negotiation)
-        .join(Proposal, is_newest_round())
+        .select_from(page)
+        .join(Negotiation, Negotiation.id == page.c.negotiation_id)
+        .join(Proposal, Proposal.id == page.c.proposal_id)
         .join(Borrower, Borrower.id == Negotiation.borrower_id)
-        .join(figures, figures.c.negotiation_id == Negotiation.id)
         .outerjoin(Staff, Staff.id == Negotiation.owner_staff_id)
-        .where(Negotiation.closed_at.is_(None), *given)
+        .order_by(page.c.place)
     )
-    if wanted.amount:
-        low, high = BANDS[wanted.amount]
-        unit = 10 ** EXPONENTS[currency]
-        statement = statement.where(figures.c.due_minor >= low * unit)
-        if high is not None:
-            statement = statement.where(figures.c.due_minor < high * unit)
-    ordered = statement.order_by(*_order(wanted, figures), Negotiation.id)
-    return list(connection.execute(ordered.limit(PAGE_SIZE).offset((wanted.page - 1) * PAGE_SIZE)))
+
+
+def _band(wanted: QueueFilter, figures: Subquery, currency: str) -> list[ColumnElement[bool]]:
+    """The condition of the amount band, in minor units."""
+    if not wanted.amount:
+        return []
+    low, high = BANDS[wanted.amount]
+    unit = 10 ** EXPONENTS[currency]
+    given: list[ColumnElement[bool]] = [figures.c.due_minor >= low * unit]
+    return given if high is None else [*given, figures.c.due_minor < high * unit]
 
 
 def _conditions(

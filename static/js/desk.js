@@ -67,6 +67,13 @@ const keys = {
   "/": search,
 };
 
+// Back from taking a case, or from the case itself: the row one was on is the current one again.
+const back = location.hash.startsWith("#row-") && document.getElementById(location.hash.slice(1));
+if (back) {
+  back.setAttribute("aria-current", "true");
+  back.querySelector("a").focus();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     document.querySelector("[data-decide] [data-send]")?.click();

@@ -6,6 +6,8 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -21,7 +23,7 @@ from portal.reviews import operations as reviews
 from portal.reviews.four_eyes import Kind
 from portal.reviews.models import Decision
 from portal.reviews.operations import CaseMoved, MayNotDecide
-from portal.reviews.ruling import ScreenIsOld
+from portal.reviews.ruling import Choice, ScreenIsOld
 from portal.signing import Signer
 from tests import people
 from tests.reviews import cases
@@ -56,7 +58,7 @@ def effective(database: Database) -> Counter[int]:
 
 
 def more_cases(
-    database: Database, keys: Keys, signer: Signer, clock: Clock, number: int, **wish: object
+    database: Database, keys: Keys, signer: Signer, clock: Clock, number: int, **wish: Any
 ) -> list[cases.Case]:
     """So many borrowers with a proposal each, and the same two people to decide them all."""
 
@@ -91,8 +93,8 @@ def test_two_reviewers_deciding_at_once_end_in_one_decision_and_one_message(
         ]
 
         found = at_once(
-            lambda case=case, one=given[0]: cases.decide(database, keys, clock, case, case.mei, one),
-            lambda case=case, one=given[1]: cases.decide(database, keys, clock, case, case.guo, one),
+            partial(cases.decide, database, keys, clock, case, case.mei, given[0]),
+            partial(cases.decide, database, keys, clock, case, case.guo, given[1]),
         )
 
         assert sum(isinstance(one, reviews.Outcome) for one in found) == 1, found
@@ -116,8 +118,8 @@ def test_two_supervisors_confirming_at_once_end_in_one_decision(
         back = cases.choice(database, case, Kind.SEND_BACK, form_key="b")
 
         found = at_once(
-            lambda case=case, one=confirm: cases.decide(database, keys, clock, case, case.guo, one),
-            lambda case=case, one=back: cases.decide(database, keys, clock, case, rong, one),
+            partial(cases.decide, database, keys, clock, case, case.guo, confirm),
+            partial(cases.decide, database, keys, clock, case, rong, back),
         )
 
         assert sum(isinstance(one, reviews.Outcome) for one in found) == 1, found
@@ -144,9 +146,7 @@ def test_a_decision_and_a_withdrawal_at_once_end_in_one_of_them(
                 )
             )
 
-        at_once(
-            lambda case=case, one=given: cases.decide(database, keys, clock, case, case.mei, one), withdraw
-        )
+        at_once(partial(cases.decide, database, keys, clock, case, case.mei, given), withdraw)
 
         state = cases.state_of(database, case.proposal_id)
         assert state in ("approved", "withdrawn")
@@ -159,7 +159,7 @@ def test_one_form_sent_twice_at_once_is_one_decision(
     for case in more_cases(database, keys, signer, clock, ROUNDS):
         given = cases.choice(database, case, Kind.APPROVE)
 
-        def send(case: cases.Case = case, one: reviews.Choice = given) -> reviews.Outcome:
+        def send(case: cases.Case = case, one: Choice = given) -> reviews.Outcome:
             return cases.decide(database, keys, clock, case, case.mei, one)
 
         first, second = at_once(send, send)
@@ -180,9 +180,7 @@ def test_two_taking_one_case_at_once_see_the_same_holder(
                 )
             )
 
-        holders = at_once(
-            lambda take=take, case=case: take(case.mei), lambda take=take, case=case: take(case.guo)
-        )
+        holders = at_once(partial(take, case.mei), partial(take, case.guo))
 
         assert holders[0] == holders[1]
         assert holders[0] in (case.mei, case.guo)
@@ -259,8 +257,8 @@ def test_one_human_with_two_accounts_confirming_at_once_with_a_colleague(
         confirm = cases.choice(database, case, Kind.CONFIRM)
 
         found = at_once(
-            lambda case=case, one=confirm: cases.decide(database, keys, clock, case, twin, one),
-            lambda case=case, one=confirm: cases.decide(database, keys, clock, case, case.guo, one),
+            partial(cases.decide, database, keys, clock, case, twin, confirm),
+            partial(cases.decide, database, keys, clock, case, case.guo, confirm),
         )
 
         assert isinstance(found[0], MayNotDecide | CaseMoved)

@@ -53,4 +53,5 @@ def in_short(amount: Money, digits: int = 2) -> str:
 
 def short_unit(currency: str) -> str:
     """The word for the unit of `in_short`: translators of Chinese say ten thousand."""
-    return _("thousand yuan") if currency == "CNY" else _("thousand %(currency)s", currency=currency)
+    words = _("thousand yuan") if currency == "CNY" else _("thousand %(currency)s", currency=currency)
+    return str(words)

@@ -65,4 +65,4 @@ def claim(staff: SignedInStaff) -> Response:
     is_lost = not give_back and holder != staff.staff_id
     if is_lost:
         kept["taken"] = reference
-    return redirect(url_for("desk.queue.page", **kept), 303)
+    return redirect(url_for("desk.queue.page", _anchor=f"row-{reference}", **kept), 303)

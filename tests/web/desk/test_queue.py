@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -33,7 +34,7 @@ def text_of(client: FlaskClient, address: str) -> str:
     return answer.get_data(as_text=True)
 
 
-def zhaos(database: Database, keys: Keys, signer: Signer, clock: Clock, **wish: object) -> str:
+def zhaos(database: Database, keys: Keys, signer: Signer, clock: Clock, **wish: Any) -> str:
     """Zhao's case beside Lin's; its reference."""
 
     def unit(session: Session) -> str:
@@ -132,10 +133,7 @@ def test_the_address_sorts(
 
     pages = {sort: text_of(client, f"/desk?sort={sort}") for sort in SORTS}
 
-    first = {
-        sort: min(("C900001", "C900002"), key=lambda shown, page=page: page.index(shown))
-        for sort, page in pages.items()
-    }
+    first = {sort: min(("C900001", "C900002"), key=page.index) for sort, page in pages.items()}
     assert first == SORTS
 
 
