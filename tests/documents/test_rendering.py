@@ -164,6 +164,7 @@ def test_what_cannot_be_read_says_why(data: bytes, media_type: str, reason: str)
     assert reason_of(data, media_type) == reason
 
 
+@pytest.mark.slow
 def test_bombs_end_in_the_child_and_the_app_stays_flat() -> None:
     image, layers = corpus.image_bomb(), corpus.flate_bomb()
     before = resident()

@@ -238,6 +238,7 @@ def test_strangers_and_guesses_find_no_page(table: Table) -> None:
     assert table.client.get(f"/my/documents/{paper.public_ref}/pages/1").status_code == 303
 
 
+@pytest.mark.slow
 def test_hostile_names_are_shown_escaped_and_name_nothing(small_table: Table) -> None:
     tiny = corpus.picture((8, 8))
     for start in range(0, len(corpus.NAMES), 5):
@@ -268,6 +269,7 @@ def test_a_card_number_in_a_files_name_is_kept_nowhere(small_table: Table) -> No
     assert "4111" not in small_table.page()
 
 
+@pytest.mark.slow
 def test_the_twenty_first_file_is_refused_with_words(small_table: Table) -> None:
     tiny = [(corpus.picture((8, 8 + number)), f"{number}.jpg") for number in range(21)]
 
