@@ -92,16 +92,16 @@ def papers_of(connection: Connection, keys: Keys, owner: Owner) -> list[Paper]:
         Paper(
             row.channel,
             row.issued_at,
-            filled(row.body, notices.open_code(keys, row.code_sealed)),
+            filled(row.body, notices.open_code(keys, row.code_sealed), name=owner.name),
         )
         for row in rows
         if row.code_sealed is not None
     ]
 
 
-def filled(body: str, minted: notices.MintedCode) -> str:
-    """A letter's text with its code; letters carry no link."""
-    return body.replace("{code}", codes.grouped(minted.code))
+def filled(body: str, minted: notices.MintedCode, *, name: str) -> str:
+    """A letter's text with its code and the name that is kept sealed elsewhere; letters carry no link."""
+    return body.replace("{code}", codes.grouped(minted.code)).replace("{name}", name)
 
 
 def totp_secrets(connection: Connection, keys: Keys) -> dict[str, str]:

@@ -105,5 +105,8 @@ def open_account(parts: Parts, account: Account) -> None:
 
 def show_progress(step: str, done: int, total: int) -> None:
     """One line that fills up."""
-    end = "\n" if done >= total else ""
-    print(f"\r  {step} {done}/{total}", end=end, file=sys.stderr, flush=True)
+    is_done = done >= total
+    if sys.stderr.isatty():
+        print(f"\r  {step} {done}/{total}", end="\n" if is_done else "", file=sys.stderr, flush=True)
+    elif is_done:
+        print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
