@@ -19,7 +19,7 @@ ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "reference", "endpoint", "method", "status", "kind", "name", "task", "count",
         "reason", "outcome", "seconds", "file", "line", "column", "batch", "sequence", "mapping", "gateway", "attempt",
-        "exception", "places", "event_id", "row_id",
+        "exception", "places", "event_id", "row_id", "action", "books", "fault", "message", "payment", "retry_after",
     }
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,7 @@ from portal.contacts import operations as contacts
 from portal.dates import Clock
 from portal.db import Database
 from portal.documents import checking as documents
+from portal.documents import retention
 from portal.documents.kinds import DEFAULT_LIMITS
 from portal.gateways.sms import SmsGateway, SmsNotSent, SmsRefused
 from portal.gateways.storage import Storage
@@ -37,6 +38,7 @@ from portal.messages.texts import signed
 from portal.notices import faces
 from portal.payments import checkout as payments
 from portal.plans import answers as plans
+from portal.plans.queries import cases_not_closed_before
 from portal.settings import Settings
 from portal.visits import operations as visits
 
@@ -174,6 +176,23 @@ def sweep_documents(parts: Parts) -> int:
     return documents.sweep(parts.db, parts.store)
 
 
+def shred_documents(parts: Parts) -> int:
+    """Shred the papers whose promised days are over; how many stored objects went."""
+    now = parts.clock.now()
+    before = now - timedelta(days=int(parts.settings.bank.policy["document_retention_days"]))
+    with parts.db.read() as connection:
+        keep_for = cases_not_closed_before(connection, before)
+    gone = 0
+    while objects := parts.db.write(
+        lambda session: retention.shred(
+            session, keys=parts.keys, sent_before=before, keep_for=keep_for, now=now
+        )
+    ):
+        documents.delete_objects(parts.store, objects)
+        gone += len(objects)
+    return gone
+
+
 def forget(parts: Parts) -> None:
     """Delete what protected a moment long past: counts, challenges, and who looked a code up."""
 
@@ -205,6 +224,7 @@ EVERY: list[Task] = [
     Task("sweep_payments", 30, payments.sweep, slow=True),
     Task("prove_ledger", 600, prove_ledger, slow=True),
     Task("sweep_documents", 3600, sweep_documents, slow=True),
+    Task("shred_documents", 3600, shred_documents, slow=True),
 ]
 
 

@@ -28,6 +28,7 @@ class DocumentAction(StrEnum):
     ACCEPT = "accept"
     MARK_UNSUITABLE = "mark_unsuitable"
     REMOVE = "remove"
+    SHRED = "shred"
 
 
 _S, _A = DocumentState, DocumentAction
@@ -50,6 +51,11 @@ DOCUMENTS = Lifecycle(
         (_S.CHECKING, _A.REMOVE): _S.REMOVED,
         (_S.READY, _A.REMOVE): _S.REMOVED,
         (_S.UNREADABLE, _A.REMOVE): _S.REMOVED,
+        # the days that were promised are over
+        (_S.READY, _A.SHRED): _S.REMOVED,
+        (_S.ACCEPTED, _A.SHRED): _S.REMOVED,
+        (_S.UNSUITABLE, _A.SHRED): _S.REMOVED,
+        (_S.UNREADABLE, _A.SHRED): _S.REMOVED,
     },
 )
 
