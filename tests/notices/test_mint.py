@@ -217,6 +217,18 @@ def test_a_withdrawal_reaches_the_face(database: Database, keys: Keys, borrower_
         assert connection.scalar(select(NoticeFace.status)) == "withdrawn"
 
 
+@pytest.mark.parametrize("spelled", ["7CNY", "0DEBT0"])
+def test_a_code_that_happens_to_spell_a_word_is_drawn_again(
+    monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    bodies = iter([f"{spelled}ZZZZZZZZZZZZ"[:12], "7KQF3MWD2A9R"])
+    tokens = iter(["0" * 26, "0" * 26])
+    monkeypatch.setattr(codes, "new_code", lambda: codes.with_check(next(bodies)))
+    monkeypatch.setattr(codes, "new_token", lambda: next(tokens))
+
+    assert operations.new_minted().code == "7KQF3MWD2A9RB"
+
+
 def test_two_runs_at_once_mint_and_queue_each_notice_once(database: Database, keys: Keys) -> None:
     def unit(session: Session) -> None:
         for borrower_id in (lin(session, keys), zhao(session, keys)):
@@ -241,13 +253,17 @@ def test_two_runs_at_once_mint_and_queue_each_notice_once(database: Database, ke
     for thread in threads:
         thread.join()
 
-    assert (sum(minted_counts), sum(queued_counts)) == (80, 80)
     with database.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(NoticeFace)) == 80
-        assert connection.scalar(select(func.count()).select_from(Message)) == 80
+        left = connection.scalar(select(func.count()).where(Notice.code_sealed.is_not(None)))
+        faces = connection.scalar(select(func.count()).select_from(NoticeFace))
+        texts = connection.scalar(select(func.count()).select_from(Message))
+    counts = (sum(minted_counts), faces, sum(queued_counts), texts, left)
+    assert counts == (80, 80, 80, 80, 0), (minted_counts, queued_counts)
 
 
-def test_the_validity_of_a_message_counts_on_real_time(database: Database, keys: Keys, borrower_id: int) -> None:
+def test_the_validity_of_a_message_counts_on_real_time(
+    database: Database, keys: Keys, borrower_id: int
+) -> None:
     """The demonstration's clock may stand months before the real one."""
     notice_id = database.write(lambda session: notice(session, borrower_id=borrower_id))
     minted(database, keys, notice_id)
