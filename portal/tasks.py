@@ -154,6 +154,11 @@ def seal_record(parts: Parts) -> int:
     return parts.db.write(lambda session: audit.seal(session, keys=parts.keys))
 
 
+def seal_stragglers(parts: Parts) -> int:
+    """Seal what committed so late that `seal_record` had gone past it."""
+    return parts.db.write(lambda session: audit.seal(session, keys=parts.keys, look_back=None))
+
+
 def lapse_offers(parts: Parts) -> int:
     """Record the offers whose day has passed."""
     return parts.db.write(lambda session: plans.lapse_offers(session, now=parts.clock.now()))
@@ -224,6 +229,7 @@ EVERY: list[Task] = [
     Task("sweep_payments", 30, payments.sweep, slow=True),
     Task("prove_ledger", 600, prove_ledger, slow=True),
     Task("sweep_documents", 3600, sweep_documents, slow=True),
+    Task("seal_stragglers", 3600, seal_stragglers, slow=True),
     Task("shred_documents", 3600, shred_documents, slow=True),
 ]
 

@@ -166,7 +166,11 @@ def test_an_ended_hold_is_lifted_and_its_visits_are_planned_again(
 
 
 def test_every_task_runs_when_it_is_due_and_a_failing_one_stops_nobody(
-    portal_app: Flask, database: Database, borrower_id: int, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+    portal_app: Flask,
+    database: Database,
+    borrower_id: int,
+    clock: StandingClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     portal, ran = portal_app.extensions["portal"], list[str]()
 
@@ -175,7 +179,9 @@ def test_every_task_runs_when_it_is_due_and_a_failing_one_stops_nobody(
         raise ValueError
 
     hourly = tasks.Task("hourly", 3600, lambda parts: ran.append("hourly"))
-    monkeypatch.setattr(tasks, "EVERY", [tasks.Task("fails", 1, fails), hourly, tasks.Task("seal", 1, tasks.seal_record)])
+    monkeypatch.setattr(
+        tasks, "EVERY", [tasks.Task("fails", 1, fails), hourly, tasks.Task("seal", 1, tasks.seal_record)]
+    )
     hold = {"borrower_id": borrower_id, "kind": "pause", "reason": "proposal_open", "source": "negotiation:1"}
     database.write(lambda session: place_hold(session, now=NOW, **hold))
     last_run: dict[str, datetime] = {}
@@ -192,7 +198,9 @@ def test_every_task_runs_when_it_is_due_and_a_failing_one_stops_nobody(
 
 
 @pytest.mark.parametrize("task", tasks.EVERY, ids=lambda task: task.name)
-def test_each_task_of_the_list_runs_on_a_quiet_portal(portal_app: Flask, task: tasks.Task, borrower_id: int) -> None:
+def test_each_task_of_the_list_runs_on_a_quiet_portal(
+    portal_app: Flask, task: tasks.Task, borrower_id: int
+) -> None:
     task.run(portal_app.extensions["portal"])
 
 

@@ -46,4 +46,5 @@ class Hold(Row):
             sqlite_where=text("lifted_at IS NULL"),
             postgresql_where=text("lifted_at IS NULL"),
         ),
+        Index("ix_hold_source", "source"),
     )

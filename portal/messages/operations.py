@@ -220,9 +220,7 @@ def finish(
 
 def sweep(session: Session, *, real_now: datetime) -> dict[str, int]:
     """Expire what nobody needs any more, and give up on claims whose lease ran out; counts by state."""
-    expired = _close(
-        session, Action.EXPIRE, State.QUEUED, Message.expires_at <= real_now, real_now=real_now
-    )
+    expired = _close(session, Action.EXPIRE, State.QUEUED, Message.expires_at <= real_now, real_now=real_now)
     lost = _close(session, Action.LOSE, State.SENDING, Message.lease_until <= real_now, real_now=real_now)
     return {State.EXPIRED: expired, State.UNKNOWN: lost}
 

@@ -64,7 +64,9 @@ def test_a_text_that_may_not_be_seen_is_named_and_ends_in_failure(
     portal_app: Flask, database: Database, keys: Keys
 ) -> None:
     database.write(
-        lambda s: notice(s, borrower_id=lin(s, keys), notice_ref="N7", body="【港湾银行】您的贷款已逾期{code}")
+        lambda s: notice(
+            s, borrower_id=lin(s, keys), notice_ref="N7", body="【港湾银行】您的贷款已逾期{code}"
+        )
     )
 
     run = portal_app.test_cli_runner().invoke(args=["notices", "send"])

@@ -126,7 +126,9 @@ def test_the_demonstrations_phone_keeps_nothing_in_clear(database: Database, key
 
     with database.read() as connection:
         row = connection.execute(text("SELECT * FROM demo_phone")).one()
-    stored = b"".join(bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row)
+    stored = b"".join(
+        bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row
+    )
     assert PHONE.encode() not in stored
     assert "服务通知".encode() not in stored
 
@@ -174,10 +176,14 @@ def test_a_refusal_names_neither_number_nor_text(provider: Provider) -> None:
     assert SECRET not in repr(HttpSms(provider.url, SECRET))
 
 
-def test_production_gets_no_demonstration_phone(settings: Settings, sqlite_database: Database, keys: Keys) -> None:
+def test_production_gets_no_demonstration_phone(
+    settings: Settings, sqlite_database: Database, keys: Keys
+) -> None:
     with pytest.raises(RuntimeError):
         gateway_for(replace(settings, environment="production"), sqlite_database, keys)
 
-    real = replace(settings, environment="production", sms_gateway="http", sms_url="https://sms.example", sms_secret="s")
+    real = replace(
+        settings, environment="production", sms_gateway="http", sms_url="https://sms.example", sms_secret="s"
+    )
     assert isinstance(gateway_for(real, sqlite_database, keys), HttpSms)
     assert isinstance(gateway_for(settings, sqlite_database, keys), DemoSms)

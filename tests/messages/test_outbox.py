@@ -91,7 +91,9 @@ def test_the_same_key_queues_once(box: Outbox) -> None:
 def test_a_message_is_written_in_the_borrowers_language(database: Database, keys: Keys) -> None:
     borrower_id = database.write(lambda session: lin(session, keys, language="en"))
 
-    Outbox(database, keys, borrower_id).queue("decision:1", kind="decision", params={"host": "my.harbour.example"})
+    Outbox(database, keys, borrower_id).queue(
+        "decision:1", kind="decision", params={"host": "my.harbour.example"}
+    )
 
     (claimed,) = Outbox(database, keys, borrower_id).claim()
     assert claimed.text == (
@@ -197,7 +199,11 @@ def test_a_code_just_asked_for_overtakes_the_reminders(box: Outbox) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "departs"),
-    [("proposal_open", ["decision:1", "otp:1"]), ("wrong_number", ["otp:1"]), (None, ["decision:1", "notice:1", "otp:1"])],
+    [
+        ("proposal_open", ["decision:1", "otp:1"]),
+        ("wrong_number", ["otp:1"]),
+        (None, ["decision:1", "notice:1", "otp:1"]),
+    ],
 )
 def test_a_hold_keeps_reminders_back_and_a_wrong_number_everything_not_asked_for(
     box: Outbox, reason: str | None, departs: list[str]

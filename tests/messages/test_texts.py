@@ -49,7 +49,9 @@ def test_the_signature_stands_in_front_once() -> None:
     assert signed("【港湾银行】Hello", "港湾银行") == "【港湾银行】Hello"
 
 
-@pytest.mark.parametrize(("kind", "params"), [("advert", {}), ("decision", {}), ("one_time_code", {"code": "1"})])
+@pytest.mark.parametrize(
+    ("kind", "params"), [("advert", {}), ("decision", {}), ("one_time_code", {"code": "1"})]
+)
 def test_an_unknown_kind_or_a_missing_word_is_an_error(kind: str, params: dict[str, str]) -> None:
     with pytest.raises(KeyError):
         text_for(kind, "en", params)

@@ -9,7 +9,16 @@ from portal.notices.wording import amounts_in, forbidden_words_in, may_be_seen
 
 @pytest.mark.parametrize(
     "text",
-    ["您的贷款已逾期", "欠款", "您的貸款", "Your LOAN", "an overdue debt", "credit  card".replace("  ", " "), "请尽快还款", "分期"],
+    [
+        "您的贷款已逾期",
+        "欠款",
+        "您的貸款",
+        "Your LOAN",
+        "an overdue debt",
+        "credit  card".replace("  ", " "),
+        "请尽快还款",
+        "分期",
+    ],
 )
 def test_debt_words_are_found_in_every_script(text: str) -> None:
     assert forbidden_words_in(text)

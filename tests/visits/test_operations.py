@@ -21,7 +21,9 @@ NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 SOON = NOW + timedelta(days=6)
 
 
-def visit(session: Session, keys: Keys, *, borrower_id: int, visit_ref: str, starts_at: datetime = SOON) -> None:
+def visit(
+    session: Session, keys: Keys, *, borrower_id: int, visit_ref: str, starts_at: datetime = SOON
+) -> None:
     officer = Officer(
         created_at=NOW,
         officer_ref=f"G-{visit_ref}",
@@ -86,7 +88,12 @@ def test_nothing_is_resumed_while_another_hold_is_in_force(
 ) -> None:
     common = {"borrower_id": borrower_id, "reason": "proposal_open", "actor": SYSTEM, "now": NOW}
     database.write(lambda s: pause_visits(s, **common))
-    stop = {"borrower_id": borrower_id, "kind": "pause", "reason": "refusal_cooling", "source": "negotiation:1"}
+    stop = {
+        "borrower_id": borrower_id,
+        "kind": "pause",
+        "reason": "refusal_cooling",
+        "source": "negotiation:1",
+    }
     database.write(lambda s: place_hold(s, now=NOW, **stop))
 
     assert database.write(lambda s: resume_visits(s, **common)) == 0

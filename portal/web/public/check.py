@@ -80,6 +80,4 @@ def _verdict(asked: Asked, face: Face | None, text: str) -> str:
             "expires": day_text(face.expires_on),
             "expires_iso": face.expires_on.isoformat(),
         }
-    return still.page(
-        "public/check/verdict.html", shown=shown, verdict=verdict.value, kind=asked.kind
-    )
+    return still.page("public/check/verdict.html", shown=shown, verdict=verdict.value, kind=asked.kind)

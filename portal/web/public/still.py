@@ -33,7 +33,13 @@ def page(template: str, *, shown: Mapping[str, str] | None = None, **facts: obje
     if who() is not None:
         return render_template(template, shown=shown, **facts)
     kept: dict[object, list[str]] = current_app.extensions.setdefault("portal.still", {})
-    key = (template, current_locale(), request.cookies.get(TEXT_SIZE_COOKIE) == "large", _minute(), *facts.items())
+    key = (
+        template,
+        current_locale(),
+        request.cookies.get(TEXT_SIZE_COOKIE) == "large",
+        _minute(),
+        *facts.items(),
+    )
     parts = kept.get(key)
     if parts is None:
         if len(kept) >= _MOST:

@@ -126,7 +126,17 @@ def test_genuine_shows_what_to_compare_and_nothing_else(scene: Scene) -> None:
 
     for shown in ("Harbour Bank", "mobile ends in 34", "14 October 2026", "13 December 2026"):
         assert shown in page
-    for hidden in ("林晓", "13900000034", "0034", "L-LIN-1", "20704", "20,704", "10690000000001", "reminder", "SMS"):
+    for hidden in (
+        "林晓",
+        "13900000034",
+        "0034",
+        "L-LIN-1",
+        "20704",
+        "20,704",
+        "10690000000001",
+        "reminder",
+        "SMS",
+    ):
         assert hidden not in page
 
 
@@ -264,7 +274,9 @@ def test_a_network_that_guesses_is_told_when_to_try_again(scene: Scene) -> None:
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= WRONG_CODES_NETWORK.seconds
     assert re.search(r"You can try again in \d+ minutes?\.", refused.text)
-    assert verdict_in(scene.check(scene.genuine.code, environ_base={"REMOTE_ADDR": "203.0.113.8"})) == "Genuine"
+    assert (
+        verdict_in(scene.check(scene.genuine.code, environ_base={"REMOTE_ADDR": "203.0.113.8"})) == "Genuine"
+    )
 
 
 def test_the_wait_ends_with_its_window(scene: Scene, clock: Any) -> None:
@@ -291,7 +303,10 @@ def test_guessing_from_many_networks_raises_one_alarm(
     monkeypatch.setattr(faces, "WRONG_CODES_ALL", type(limit)(limit.scope, limit.seconds, 12, limit.source))
 
     for number in range(20):
-        assert sqlite_scene.check(UNKNOWN, environ_base={"REMOTE_ADDR": f"198.51.100.{number}"}).status_code == 200
+        assert (
+            sqlite_scene.check(UNKNOWN, environ_base={"REMOTE_ADDR": f"198.51.100.{number}"}).status_code
+            == 200
+        )
 
     with sqlite_scene.database.read() as connection:
         alarms = connection.scalar(
@@ -334,7 +349,11 @@ def test_no_address_is_made_from_what_the_request_says(sqlite_scene: Scene, head
 
 
 def test_no_page_may_be_framed_or_kept(sqlite_scene: Scene) -> None:
-    for page in (sqlite_scene.client.get("/"), sqlite_scene.check(UNKNOWN), sqlite_scene.client.get("/nowhere")):
+    for page in (
+        sqlite_scene.client.get("/"),
+        sqlite_scene.check(UNKNOWN),
+        sqlite_scene.client.get("/nowhere"),
+    ):
         assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     assert sqlite_scene.check(sqlite_scene.genuine.code).headers["Cache-Control"] == "no-store"
     assert sqlite_scene.client.get(f"/n/{UNKNOWN_TOKEN}").headers["Cache-Control"] == "no-store"

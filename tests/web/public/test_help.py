@@ -31,13 +31,21 @@ def contractors(session: Session) -> None:
         )
 
 
-def test_everybody_who_may_contact_you_is_listed(sqlite_client: FlaskClient, sqlite_database: Database) -> None:
+def test_everybody_who_may_contact_you_is_listed(
+    sqlite_client: FlaskClient, sqlite_database: Database
+) -> None:
     sqlite_database.write(contractors)
 
     page = sqlite_client.get("/who-may-contact-you", headers={"Accept-Language": "en"}).text
     page = page.replace("<wbr>", "")
 
-    for shown in ("400-000-0001", "my.harbour.example", "【港湾银行】", "9999000011112222333", "Harbour Bank"):
+    for shown in (
+        "400-000-0001",
+        "my.harbour.example",
+        "【港湾银行】",
+        "9999000011112222333",
+        "Harbour Bank",
+    ):
         assert shown in page
     current, ended = page.split("正行商务服务有限公司")
     assert "May act for us" in current
@@ -49,7 +57,14 @@ def test_everybody_who_may_contact_you_is_listed(sqlite_client: FlaskClient, sql
 def test_help_takes_its_figures_from_the_law_and_the_settings(sqlite_client: FlaskClient) -> None:
     page = sqlite_client.get("/help", headers={"Accept-Language": "en"}).text
 
-    for shown in ("between 08:00 and 22:00", "up to 60", "within 5 years", "Within 5 working days", "14 days", "3 days"):
+    for shown in (
+        "between 08:00 and 22:00",
+        "up to 60",
+        "within 5 years",
+        "Within 5 working days",
+        "14 days",
+        "3 days",
+    ):
         assert shown in page
 
 

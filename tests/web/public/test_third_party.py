@@ -105,7 +105,9 @@ def test_help_has_neutral_titles_and_addresses(scene: Scene, language: str) -> N
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_the_message_itself_names_no_debt(sqlite_database: Database, scene: Scene, keys: Keys, links: bool) -> None:
+def test_the_message_itself_names_no_debt(
+    sqlite_database: Database, scene: Scene, keys: Keys, links: bool
+) -> None:
     sending = operations.Sending(SENDING.base_url, links, SENDING.zone)
     sqlite_database.write(
         lambda session: operations.send(
@@ -122,7 +124,9 @@ def test_the_message_itself_names_no_debt(sqlite_database: Database, scene: Scen
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"])
+@pytest.mark.parametrize(
+    "path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"]
+)
 def test_a_first_visit_fits_in_ten_kilobytes(scene: Scene, path: str, language: str) -> None:
     in_language(scene, language)
     address = f"/n/{scene.genuine.token}" if path == "link" else path
@@ -135,7 +139,9 @@ def test_a_first_visit_fits_in_ten_kilobytes(scene: Scene, path: str, language: 
     assert len(page.data) + len(style) + 2 * headers <= MAX_FIRST_VISIT
 
 
-@pytest.mark.parametrize("path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"])
+@pytest.mark.parametrize(
+    "path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"]
+)
 def test_every_public_page_is_well_formed(scene: Scene, path: str) -> None:
     text = scene.client.get(f"/n/{scene.genuine.token}" if path == "link" else path).text
     ids = re.findall(r'\sid="([^"]+)"', text)
