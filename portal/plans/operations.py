@@ -266,6 +266,7 @@ def affordability_facts(terms: Terms, ground: Ground, assessment: Assessment) ->
         "instalment_minor": terms.largest.minor,
         "findings": [finding.code for finding in assessment.findings if not finding.ok],
         "share_bp": None,
+        "share_percent": None,
     }
     figures = affordability_of(terms, ground)
     if ground.means is None or figures is None:
@@ -280,7 +281,9 @@ def affordability_facts(terms: Terms, ground: Ground, assessment: Assessment) ->
         "monthly_minor": figures.monthly.minor,
     }
     if not figures.nothing_left:
-        facts["share_bp"] = figures.monthly.minor * 10_000 // figures.left_over.minor
+        # rounded up: a share just above a line is above it
+        facts["share_bp"] = -(-figures.monthly.minor * 10_000 // figures.left_over.minor)
+        facts["share_percent"] = figures.share_percent
     return facts
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, and_, case, false, func, or_, select
 
 from portal.access.models import Staff
 from portal.accounts.models import Loan, LoanBalance
@@ -63,7 +63,7 @@ class QueueFilter:
         return cls(
             state=_listed(query.get("state", ""), STATES),
             owner=_listed(query.get("owner", ""), ("mine", "nobody")),
-            rule=_listed(query.get("rule", ""), ("within", "above")),
+            rule=_listed(query.get("rule", ""), ("within", "above", "unstated")),
             amount=_listed(query.get("amount", ""), BANDS),
             text=unicodedata.normalize("NFKC", query.get("q", "")).strip()[:60],
             sort=sort.removeprefix("-") if sort.removeprefix("-") in SORTS else "clock",
@@ -112,8 +112,10 @@ class QueueRow:
     days_overdue: int
     instalment_count: int
     instalment: Money
-    #: largest instalment over what is left over, in basis points; nothing when nothing is left over
-    share_bp: int | None
+    #: the largest instalment's share of what is left over; None when nothing is left over
+    share_percent: int | None
+    #: whether the share is above the bank's line, or nothing is left over
+    is_above: bool
     #: whether a month was stated at all
     is_stated: bool
     #: why two people decide; empty when one may
@@ -212,7 +214,8 @@ def _with_details(page: Subquery) -> Select[*tuple[Any, ...]]:
             Proposal.terms_text,
             Proposal.lapses_at,
             _share().label("share_bp"),
-            Proposal.affordability["left_over_minor"].as_integer().label("left_over"),
+            Proposal.affordability["share_percent"].as_integer().label("share_percent"),
+            _left_over().label("left_over"),
         )
         .select_from(page)
         .join(Negotiation, Negotiation.id == page.c.negotiation_id)
@@ -245,7 +248,9 @@ def _conditions(
     if wanted.rule == "within":
         given.append(_share() <= line)
     elif wanted.rule == "above":
-        given.append(or_(_share() > line, _share().is_(None)))
+        given.append(or_(_share() > line, and_(_share().is_(None), _left_over().is_not(None))))
+    elif wanted.rule == "unstated":
+        given.append(_left_over().is_(None))
     if wanted.text:
         given.append(_names_or_references(connection, keys, wanted.text))
     return given
@@ -288,6 +293,7 @@ def _order(wanted: QueueFilter, figures: Subquery) -> list[Any]:
 
 def _queue_row(row: Row[Any], keys: Keys, policy: Policy, currency: str, staff_id: int) -> QueueRow:
     terms = Terms.parse(row.terms_text)
+    is_stated = row.left_over is not None
     return QueueRow(
         reference=row.reference,
         customer_ref=row.customer_ref,
@@ -300,8 +306,9 @@ def _queue_row(row: Row[Any], keys: Keys, policy: Policy, currency: str, staff_i
         days_overdue=row.days_overdue,
         instalment_count=terms.count,
         instalment=terms.usual,
-        share_bp=row.share_bp,
-        is_stated=row.left_over is not None,
+        share_percent=row.share_percent,
+        is_above=is_stated and (row.share_bp is None or row.share_bp > policy.share_percent * 100),
+        is_stated=is_stated,
         second_person=second_person_reasons(terms, policy),
         owner=row.owner_name,
         is_mine=row.owner_staff_id == staff_id,
@@ -315,6 +322,12 @@ def _listed(word: str, words: Mapping[str, object] | tuple[str, ...]) -> str:
 def _share() -> ColumnElement[int]:
     share: ColumnElement[int] = Proposal.affordability["share_bp"].as_integer()
     return share
+
+
+def _left_over() -> ColumnElement[int]:
+    """What is left over in the stated month; NULL where none was stated."""
+    left: ColumnElement[int] = Proposal.affordability["left_over_minor"].as_integer()
+    return left
 
 
 def _figures(currency: str) -> Subquery:

@@ -54,6 +54,28 @@ def test_a_row_says_what_a_reviewer_chooses_by(client: FlaskClient, lins: cases.
     assert "13900000034" not in page
 
 
+def test_a_share_just_above_the_line_is_above_it_here_as_on_the_case(
+    client: FlaskClient, database: Database, keys: Keys, signer: Signer, clock: Clock, lins: cases.Case
+) -> None:
+    """505.00 of 1,009.97 is 50.0015 %: neither "50 %" nor within it, on either page."""
+
+    def unit(session: Session) -> str:
+        zhao = people.zhao(session, keys)
+        cases.report(session, keys, zhao, clock.now(), pension=300_000, food=199_003)
+        return cases.propose(
+            session, keys, signer, zhao, now=clock.now(), today=clock.today(), count=24
+        ).negotiation_ref
+
+    reference = database.write(unit)
+
+    within, above = text_of(client, "/desk?rule=within"), text_of(client, "/desk?rule=above")
+    case = text_of(client, f"/desk/cases/{reference}")
+    assert "C900002" not in within
+    assert "C900002" in above
+    assert ">51%<" in above
+    assert "51%" in case
+
+
 def test_the_signed_out_are_sent_to_sign_in(client: FlaskClient) -> None:
     answer = client.get("/desk")
 
@@ -95,6 +117,7 @@ FILTERS = {
     "owner=nobody": "lin zhao",
     "rule=within": "lin",
     "rule=above": "zhao",
+    "rule=unstated": "",
     "amount=small": "lin zhao",
     "amount=large": "",
     "state=invented&sort=invented&page=0": "lin zhao",
@@ -114,6 +137,21 @@ def test_the_address_filters(
         for query, page in pages.items()
     }
     assert found == FILTERS
+
+
+def test_a_month_that_was_not_stated_is_neither_within_nor_above(
+    client: FlaskClient, database: Database, keys: Keys, signer: Signer, clock: Clock, lins: cases.Case
+) -> None:
+    def unit(session: Session) -> None:
+        zhao = people.zhao(session, keys)
+        cases.propose(session, keys, signer, zhao, now=clock.now(), today=clock.today())
+
+    database.write(unit)
+
+    found = {
+        rule: "C900002" in text_of(client, f"/desk?rule={rule}") for rule in ("within", "above", "unstated")
+    }
+    assert found == {"within": False, "above": False, "unstated": True}
 
 
 def test_the_case_number_is_found_however_it_is_typed(client: FlaskClient, lins: cases.Case) -> None:
