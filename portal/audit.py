@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy import ForeignKey, Index, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import JSON
 
@@ -83,11 +83,16 @@ def record(
     )
 
 
-def seal(session: Session, *, keys: Keys, limit: int = 1000) -> int:
+#: How many entries behind the newest sealed one are looked at each time for one whose writer was slow to
+#: commit. The record only grows: who looks through all of it every second soon does nothing else.
+LOOK_BACK = 10_000
+
+
+def seal(session: Session, *, keys: Keys, limit: int = 1000, look_back: int | None = LOOK_BACK) -> int:
     """Number and chain up to `limit` unsealed entries, oldest first; returns how many.
 
-    The primary key of `audit_seal` makes two sealers at once end in one chain: the second fails
-    on the number and its unit is rolled back.
+    With no `look_back` the whole record is searched for stragglers. The primary key of `audit_seal` makes
+    two sealers at once end in one chain: the second fails on the number and its unit is rolled back.
     """
     last = session.execute(select(AuditSeal).order_by(AuditSeal.number.desc()).limit(1)).scalar()
     number, previous = (last.number, last.hash) if last else (0, "")
@@ -98,6 +103,9 @@ def seal(session: Session, *, keys: Keys, limit: int = 1000) -> int:
         .order_by(AuditEntry.id)
         .limit(limit)
     )
+    if look_back is not None:
+        newest = session.scalar(select(func.max(AuditSeal.entry_id))) or 0
+        unsealed = unsealed.where(AuditEntry.id > newest - look_back)
     count = 0
     for entry in session.execute(unsealed).scalars():
         number += 1

@@ -117,6 +117,29 @@ def test_the_chain_is_whole_and_shows_a_changed_row(database: Database, keys: Ke
     assert database.write(lambda session: verify(session, keys=keys)) == 3
 
 
+def test_an_entry_committed_late_is_sealed_by_the_search_of_the_whole_record(
+    database: Database, keys: Keys
+) -> None:
+    def add(first: int, last: int) -> None:
+        facts = {"actor_kind": "system", "actor_ref": "portal", "event": "e", "subject_kind": "s"}
+        rows = [
+            AuditEntry(id=number, created_at=NOW, subject_ref=str(number), facts={}, **facts)
+            for number in range(first, last)
+        ]
+        database.write(lambda session: session.add_all(rows))
+
+    def sealed(look_back: int | None) -> int:
+        return database.write(lambda session: seal(session, keys=keys, look_back=look_back))
+
+    add(10, 15)
+    assert sealed(3) == 5
+    add(2, 3)
+    add(15, 16)
+
+    assert [sealed(3), sealed(3), sealed(None)] == [1, 0, 1]
+    assert database.write(lambda session: verify(session, keys=keys)) is None
+
+
 def test_two_sealers_make_one_chain(database: Database, keys: Keys) -> None:
     database.write(lambda session: entries(session, 40))
     barrier = threading.Barrier(2)

@@ -43,6 +43,8 @@ class Document(Row):
         UniqueConstraint("borrower_id", "upload_key"),
         Index("ix_document_borrower", "borrower_id", "state"),
         Index("ix_document_report", "report_id"),
+        # what waits to be checked
+        Index("ix_document_state", "state", "id"),
     )
 
 

@@ -27,7 +27,10 @@ class Negotiation(Row):
     #: who has taken it from the queue
     owner_staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     closed_at: Mapped[datetime | None]
-    __table_args__ = (Index("uq_negotiation_open", "borrower_id", unique=True, **_OPEN),)
+    __table_args__ = (
+        Index("uq_negotiation_open", "borrower_id", unique=True, **_OPEN),
+        Index("ix_negotiation_borrower_id", "borrower_id"),
+    )
 
 
 class Proposal(Row):
@@ -61,6 +64,8 @@ class Proposal(Row):
     __table_args__ = (
         UniqueConstraint("negotiation_id", "round"),
         UniqueConstraint("borrower_id", "form_key"),
+        # the offers whose day has passed
+        Index("ix_proposal_lapsing", "state", "lapses_at"),
         # only one round of a negotiation is open at a time (S8)
         Index("uq_proposal_open", "negotiation_id", unique=True, sqlite_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')"), postgresql_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')")),
     )
