@@ -98,7 +98,7 @@ def staff_only(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         def guarded(*args: Any, **kwargs: Any) -> Any:
             person = who()
             if not isinstance(person, SignedInStaff):
-                return redirect(url_for(_SIGN_IN["desk"]), 303)
+                return redirect(url_for(_SIGN_IN["desk"], next=_way_back()), 303)
             if person.role not in roles:
                 abort(403)
             return view(person, *args, **kwargs)
@@ -107,6 +107,17 @@ def staff_only(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
         return guarded
 
     return decorate
+
+
+def _way_back() -> str | None:
+    """Where to go on after signing in: the page asked for, or the one whose form was sent; None: the start."""
+    if request.method in _SAFE:
+        wanted = request.full_path.rstrip("?")
+    else:
+        pages, wanted = current_app.url_map.bind(""), request.path
+        while wanted.count("/") > 1 and not pages.test(wanted, "GET"):
+            wanted = wanted.rpartition("/")[0]
+    return None if wanted == "/desk" else wanted
 
 
 def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -167,8 +167,9 @@ def closed(policy: Policy) -> bool:
 
 
 def outcome(answer: TestResponse) -> str:
-    if answer.status_code == 303 and answer.location in ("/sign-in", "/desk/sign-in"):
-        return f"sign in at {answer.location}"
+    door = (answer.location or "").partition("?")[0]
+    if answer.status_code == 303 and door in ("/sign-in", "/desk/sign-in"):
+        return f"sign in at {door}"
     if answer.status_code >= 500:
         return "broken"
     return "refused" if answer.status_code == 403 else "in"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 from wtforms import PasswordField, StringField
 from wtforms.validators import DataRequired
 
-from portal.access import passwords, sessions, staff
+from portal.access import passwords, queries, sessions, staff
 from portal.access.operations import TryLater
 from portal.web import errors
 from portal.web.context import portal
@@ -43,8 +43,9 @@ class StaffForm(Form):
 @before_sign_in
 def page() -> Any:
     """Ask who is there."""
-    if isinstance(who(), SignedInStaff):
-        return redirect(url_for("desk.queue.page"), 303)
+    person = who()
+    if isinstance(person, SignedInStaff):
+        return redirect(_destination(person.role), 303)
     return render_template("desk/sign_in/page.html", form=StaffForm(formdata=None))
 
 
@@ -72,7 +73,7 @@ def enter() -> Any:
     opened = _open(knocked, str(form.totp.data)) if is_right else None
     if opened is None:
         return _page(form, refused=True)
-    response = make_response(redirect(url_for("desk.queue.page"), 303))
+    response = make_response(redirect(_destination(_role_of(opened)), 303))
     set_cookie(response, STAFF_COOKIE, opened.cookie)
     return response
 
@@ -105,6 +106,22 @@ def _open(knocked: staff.Knock, totp: str) -> sessions.OpenedSession | None:
             replaces=session_digest_of(STAFF_COOKIE),
         )
     )
+
+
+def _role_of(opened: sessions.OpenedSession) -> str:
+    p = portal()
+    digest = sessions.session_digest(p.keys, opened.cookie)
+    with p.db.read() as connection:
+        found = queries.staff_session(connection, digest, real_now=p.clock.real_now())
+    return found.role if found else ""
+
+
+def _destination(role: str) -> str:
+    """The page of the desk somebody was on the way to, else the first one of their role."""
+    wanted = request.values.get("next", "")
+    if wanted.startswith(("/desk/", "/desk?")) and not wanted.startswith(url_for("desk.sign_in.page")):
+        return wanted
+    return url_for("desk.dashboard.page" if role == "operator" else "desk.queue.page")
 
 
 def _page(form: StaffForm, *, refused: bool) -> Response:

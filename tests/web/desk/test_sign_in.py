@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -48,6 +51,60 @@ def test_all_three_lead_to_the_queue(client: FlaskClient, mei: staff.NewStaff, c
     assert (entered.status_code, entered.location) == (303, "/desk")
     assert "HttpOnly" in entered.headers["Set-Cookie"]
     assert client.get("/desk/sign-in").location == "/desk"
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "then"),
+    [
+        ("GET", "/desk/dashboard", "/desk/dashboard"),
+        ("GET", "/desk?state=ours&sort=-due", "/desk?state=ours&sort=-due"),
+        ("POST", "/desk/cases/K-0000-0000/decide", "/desk/cases/K-0000-0000"),
+        ("POST", "/desk/claim", "/desk"),
+    ],
+)
+def test_signing_in_leads_back_to_where_one_was(
+    client: FlaskClient, mei: staff.NewStaff, clock: StandingClock, method: str, asked: str, then: str
+) -> None:
+    sent = client.open(asked, method=method)
+
+    assert sent.status_code == 303
+    page = client.get(sent.location).get_data(as_text=True)
+    hidden = dict(re.findall(r'<input type="hidden" name="(next)" value="([^"]*)">', page))
+    login = {
+        "login": "mei",
+        "password": PASSWORD,
+        "totp": passwords.totp_at(mei.totp_secret, clock.real_now()),
+    }
+    entered = client.post(
+        "/desk/sign-in", data=login | {name: unescape(value) for name, value in hidden.items()}
+    )
+    assert (entered.status_code, entered.location) == (303, then)
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example", "/desk.evil", "/my", "/desk/sign-in"]
+)
+def test_signing_in_leads_nowhere_else(
+    client: FlaskClient, mei: staff.NewStaff, clock: StandingClock, wanted: str
+) -> None:
+    totp = passwords.totp_at(mei.totp_secret, clock.real_now())
+
+    entered = client.post(
+        "/desk/sign-in", data={"login": "mei", "password": PASSWORD, "totp": totp, "next": wanted}
+    )
+
+    assert entered.location == "/desk"
+
+
+def test_an_operator_starts_with_the_figures(
+    client: FlaskClient, mei: staff.NewStaff, database: Database, clock: StandingClock
+) -> None:
+    database.write(lambda s: s.execute(update(Staff).values(role="operator")))
+
+    entered = enter(client, passwords.totp_at(mei.totp_secret, clock.real_now()))
+
+    assert entered.location == "/desk/dashboard"
+    assert 'href="/desk"' not in client.get("/desk/dashboard").get_data(as_text=True).split("<nav")[1]
 
 
 def test_every_failure_reads_the_same(client: FlaskClient, mei: staff.NewStaff, clock: StandingClock) -> None:
