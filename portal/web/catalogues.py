@@ -25,20 +25,33 @@ def catalogue(locale: str) -> Translations:
 
 
 @functools.cache
-def _text(locale: str, message: str) -> str:
+def text(locale: str, message: str) -> str:
+    """`message` in a language, its values not yet filled in."""
     return catalogue(locale).gettext(message)
 
 
 @functools.cache
-def _plain(locale: str, message: str) -> Markup:
+def plain(locale: str, message: str) -> Markup:
     """A sentence without values: made safe once."""
-    return Markup(_text(locale, message) % {})  # noqa: S704 - our own catalogue
+    return Markup(text(locale, message) % {})  # noqa: S704 - our own catalogue
+
+
+def counted(locale: str, singular: str, plural: str, num: int) -> str:
+    """The form of a sentence that `num` asks for, its values not yet filled in."""
+    return catalogue(locale).ngettext(singular, plural, num)
+
+
+@functools.cache
+def is_one_or_more(locale: str) -> bool:
+    """Whether the language's only question to a number is: is it one? (Chinese does not even ask that.)"""
+    form = getattr(catalogue(locale), "plural", lambda num: int(num != 1))
+    return all(form(num) == form(2) for num in (0, *range(2, 200)))
 
 
 def gettext(message: str, **values: Any) -> Markup:
     """`message` in the reader's language with its values, each escaped, in place."""
     locale = current_locale()
-    return _filled(_text(locale, message), values) if values else _plain(locale, message)
+    return _filled(text(locale, message), values) if values else plain(locale, message)
 
 
 def ngettext(singular: str, plural: str, num: int, **values: Any) -> Markup:
@@ -46,8 +59,8 @@ def ngettext(singular: str, plural: str, num: int, **values: Any) -> Markup:
     return _filled(catalogue(current_locale()).ngettext(singular, plural, num), {"num": num} | values)
 
 
-def _filled(text: str, values: dict[str, Any]) -> Markup:
-    return Markup(text % {name: _safe(value) for name, value in values.items()})  # noqa: S704 - values are escaped
+def _filled(form: str, values: dict[str, Any]) -> Markup:
+    return Markup(form % {name: _safe(value) for name, value in values.items()})  # noqa: S704 - values are escaped
 
 
 def _safe(value: Any) -> Any:
