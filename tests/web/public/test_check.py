@@ -75,7 +75,7 @@ def scene_over(client: FlaskClient, database: Database, keys: Keys) -> Scene:
     def unit(session: Session) -> list[int]:
         borrower_id = lin(session, keys)
         return [
-            notice(session, borrower_id=borrower_id, notice_ref="N1"),
+            notice(session, borrower_id=borrower_id, notice_ref="N20261100001"),
             notice(session, borrower_id=borrower_id, notice_ref="N2", expires_on=date(2026, 11, 19)),
             notice(session, borrower_id=borrower_id, notice_ref="N3", status="withdrawn"),
         ]

@@ -32,7 +32,7 @@ UNKNOWN = codes.with_check("7KQF3MWD2A9R")
 #: What the bank's rows say of Lin and of the notice; the mobile's last two digits may be shown.
 FIELDS = (
     "林晓", "13900000034", "0034", "C900001", "海湾路", "L-LIN-1", "C-LIN-1", "消费贷", "信用卡", "20704.59",
-    "20,704.59", "2070459", "9999000011112222333", "10690000000001", "N1", "reminder", "服务通知，查询码",
+    "20,704.59", "2070459", "9999000011112222333", "10690000000001", "N20261100001", "reminder", "服务通知，查询码",
 )  # fmt: skip
 MAX_FIRST_VISIT = 10 * 1024
 ROOT = Path(__file__).parents[3]
@@ -65,6 +65,14 @@ def readable(page: TestResponse) -> str:
     return html.unescape(page.text) + "\n" + "\n".join(f"{name}: {value}" for name, value in page.headers)
 
 
+def without_what_is_held(text: str, scene: Scene) -> str:
+    """A random code may spell a field by chance, and its holder knows it already."""
+    for made in (scene.genuine, scene.expired, scene.withdrawn):
+        for held in (made.token, made.code, codes.grouped(made.code)):
+            text = text.replace(held, "")
+    return text
+
+
 def in_language(scene: Scene, language: str) -> None:
     scene.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
 
@@ -74,7 +82,7 @@ def test_what_a_code_reaches_names_no_debt_and_no_field(scene: Scene, language: 
     in_language(scene, language)
 
     for page in reached_by_code(scene):
-        text = readable(page)
+        text = without_what_is_held(readable(page), scene)
         where = f"{page.request.path} in {language}"
         assert forbidden_words_in(text) == (), where
         assert amounts_in(text) == (), where
