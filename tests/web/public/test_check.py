@@ -122,7 +122,7 @@ def test_code_and_link_lead_to_the_same_four_answers(scene: Scene) -> None:
 
 
 def test_genuine_shows_what_to_compare_and_nothing_else(scene: Scene) -> None:
-    page = scene.client.get(f"/n/{scene.genuine.token}").text
+    page = scene.client.get(f"/n/{scene.genuine.token}").text.replace(scene.genuine.token, "")
 
     for shown in ("Harbour Bank", "mobile ends in 34", "14 October 2026", "13 December 2026"):
         assert shown in page
