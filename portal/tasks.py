@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 from sqlalchemy.orm import Session
@@ -20,16 +19,12 @@ from portal import audit
 from portal.access import challenges, counters
 from portal.accounts import operations as accounts
 from portal.contacts import operations as contacts
-from portal.dates import Clock
-from portal.db import Database
 from portal.documents import checking as documents
 from portal.documents import retention
 from portal.documents.kinds import DEFAULT_LIMITS
-from portal.gateways.sms import SmsGateway, SmsNotSent, SmsRefused
-from portal.gateways.storage import Storage
-from portal.gateways.stripe import StripeGateway
+from portal.gateways.sms import SmsNotSent, SmsRefused
+from portal.installation import Portal
 from portal.jurisdictions import pack
-from portal.keys import Keys
 from portal.messages import operations as messages
 from portal.messages.lifecycle import Action
 from portal.messages.operations import Claimed
@@ -39,7 +34,6 @@ from portal.notices import faces
 from portal.payments import checkout as payments
 from portal.plans import answers as plans
 from portal.plans.queries import cases_not_closed_before
-from portal.settings import Settings
 from portal.visits import operations as visits
 
 log = structlog.get_logger()
@@ -48,68 +42,49 @@ log = structlog.get_logger()
 PAUSE_SECONDS = 0.25
 
 
-class Parts(Protocol):
-    """What the background work needs of a running portal."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def db(self) -> Database: ...
-    @property
-    def keys(self) -> Keys: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def sms(self) -> SmsGateway: ...
-    @property
-    def stripe(self) -> StripeGateway: ...
-    @property
-    def store(self) -> Storage: ...
-
-
 @dataclass(frozen=True)
 class Task:
     """Work to be done every `seconds`; what may take long goes into the slow lane."""
 
     name: str
     seconds: float
-    run: Callable[[Parts], object]
+    run: Callable[[Portal], object]
     slow: bool = False
 
 
-def deliver(parts: Parts, *, owner: str | None = None, limit: int = 20) -> int:
+def deliver(portal: Portal, *, owner: str | None = None, limit: int = 20) -> int:
     """Hand over up to `limit` messages that may go now; how many were claimed.
 
     Claimed in one transaction, sent in none, each outcome written in one of its own.
     """
-    with parts.db.read() as connection:
+    with portal.db.read() as connection:
         if not anything_queued(connection):
             return 0
-    now, name = parts.clock.now(), owner or f"worker-{secrets.token_hex(8)}"
-    hours = pack(parts.settings.bank.jurisdiction).contact_hours
-    quiet = not hours.allow(parts.clock.local(now).time())
-    claims = parts.db.write(
+    now, name = portal.clock.now(), owner or f"worker-{secrets.token_hex(8)}"
+    hours = pack(portal.settings.bank.jurisdiction).contact_hours
+    quiet = not hours.allow(portal.clock.local(now).time())
+    claims = portal.db.write(
         lambda session: messages.claim(
             session,
-            keys=parts.keys,
+            keys=portal.keys,
             owner=name,
-            real_now=parts.clock.real_now(),
+            real_now=portal.clock.real_now(),
             now=now,
             quiet=quiet,
             limit=limit,
         )
     )
     for claimed in claims:
-        _hand_over(parts, claimed)
+        _hand_over(portal, claimed)
     return len(claims)
 
 
-def _hand_over(parts: Parts, claimed: Claimed) -> None:
+def _hand_over(portal: Portal, claimed: Claimed) -> None:
     """One text to the gateway; whatever else goes wrong there, it is not known to have been sent."""
     reference, action = None, Action.HAND_OVER
-    text = signed(claimed.text, parts.settings.bank.sms_signature)
+    text = signed(claimed.text, portal.settings.bank.sms_signature)
     try:
-        reference = parts.sms.send(claimed.phone, text, claimed.dedupe_key, claimed.demonstration)
+        reference = portal.sms.send(claimed.phone, text, claimed.dedupe_key, claimed.demonstration)
     except SmsRefused:
         action = Action.REFUSE
     except SmsNotSent:
@@ -118,23 +93,23 @@ def _hand_over(parts: Parts, claimed: Claimed) -> None:
         log.error("sms_outcome_unknown", message=claimed.id, kind=type(error).__name__)
         action = Action.LOSE
     try:
-        parts.db.write(
+        portal.db.write(
             lambda session: messages.finish(
-                session, claimed, action, real_now=parts.clock.real_now(), provider_ref=reference
+                session, claimed, action, real_now=portal.clock.real_now(), provider_ref=reference
             )
         )
     except messages.LeaseLost:
         log.error("sms_lease_lost", message=claimed.id, action=action)
 
 
-def sweep(parts: Parts) -> None:
+def sweep(portal: Portal) -> None:
     """Expire what is worthless and give up on claims whose worker died."""
-    parts.db.write(lambda session: messages.sweep(session, real_now=parts.clock.real_now()))
+    portal.db.write(lambda session: messages.sweep(session, real_now=portal.clock.real_now()))
 
 
-def end_holds(parts: Parts) -> None:
+def end_holds(portal: Portal) -> None:
     """Lift the holds whose end has come, and plan again the visits they paused."""
-    now = parts.clock.now()
+    now = portal.clock.now()
 
     def unit(session: Session) -> None:
         for borrower_id, reason in contacts.lift_ended(session, now=now):
@@ -146,73 +121,73 @@ def end_holds(parts: Parts) -> None:
                 now=now,
             )
 
-    parts.db.write(unit)
+    portal.db.write(unit)
 
 
-def seal_record(parts: Parts) -> int:
+def seal_record(portal: Portal) -> int:
     """Number and chain the record's new entries."""
-    return parts.db.write(lambda session: audit.seal(session, keys=parts.keys))
+    return portal.db.write(lambda session: audit.seal(session, keys=portal.keys))
 
 
-def seal_stragglers(parts: Parts) -> int:
+def seal_stragglers(portal: Portal) -> int:
     """Seal what committed so late that `seal_record` had gone past it."""
-    return parts.db.write(lambda session: audit.seal(session, keys=parts.keys, look_back=None))
+    return portal.db.write(lambda session: audit.seal(session, keys=portal.keys, look_back=None))
 
 
-def lapse_offers(parts: Parts) -> int:
+def lapse_offers(portal: Portal) -> int:
     """Record the offers whose day has passed."""
-    return parts.db.write(lambda session: plans.lapse_offers(session, now=parts.clock.now()))
+    return portal.db.write(lambda session: plans.lapse_offers(session, now=portal.clock.now()))
 
 
-def render_documents(parts: Parts) -> int:
+def render_documents(portal: Portal) -> int:
     """Render the papers that a busy or broken request left behind."""
     return documents.check_waiting(
-        parts.db,
-        parts.store,
-        parts.keys,
+        portal.db,
+        portal.store,
+        portal.keys,
         limits=DEFAULT_LIMITS,
-        now=parts.clock.now(),
-        real_now=parts.clock.real_now(),
+        now=portal.clock.now(),
+        real_now=portal.clock.real_now(),
     )
 
 
-def sweep_documents(parts: Parts) -> int:
+def sweep_documents(portal: Portal) -> int:
     """Delete stored files that no row names."""
-    return documents.sweep(parts.db, parts.store)
+    return documents.sweep(portal.db, portal.store)
 
 
-def shred_documents(parts: Parts) -> int:
+def shred_documents(portal: Portal) -> int:
     """Shred the papers whose promised days are over; how many stored objects went."""
-    now = parts.clock.now()
-    before = now - timedelta(days=int(parts.settings.bank.policy["document_retention_days"]))
-    with parts.db.read() as connection:
+    now = portal.clock.now()
+    before = now - timedelta(days=int(portal.settings.bank.policy["document_retention_days"]))
+    with portal.db.read() as connection:
         keep_for = cases_not_closed_before(connection, before)
     gone = 0
-    while objects := parts.db.write(
+    while objects := portal.db.write(
         lambda session: retention.shred(
-            session, keys=parts.keys, sent_before=before, keep_for=keep_for, now=now
+            session, keys=portal.keys, sent_before=before, keep_for=keep_for, now=now
         )
     ):
-        documents.delete_objects(parts.store, objects)
+        documents.delete_objects(portal.store, objects)
         gone += len(objects)
     return gone
 
 
-def forget(parts: Parts) -> None:
+def forget(portal: Portal) -> None:
     """Delete what protected a moment long past: counts, challenges, and who looked a code up."""
 
     def unit(session: Session) -> None:
-        real_now = parts.clock.real_now()
+        real_now = portal.clock.real_now()
         counters.forget_counters(session, real_now=real_now)
         challenges.forget_challenges(session, real_now=real_now)
         faces.forget_seen(session, real_now=real_now)
 
-    parts.db.write(unit)
+    portal.db.write(unit)
 
 
-def prove_ledger(parts: Parts) -> None:
+def prove_ledger(portal: Portal) -> None:
     """Prove every balance from its entries again; a fault is logged for the operator, with its sentence."""
-    with parts.db.read() as connection:
+    with portal.db.read() as connection:
         faults = accounts.self_check(connection)
     for fault in faults[:20]:
         log.error("ledger_self_check", fault=fault)
@@ -234,14 +209,14 @@ EVERY: list[Task] = [
 ]
 
 
-def run_due(parts: Parts, last_run: MutableMapping[str, datetime], *, slow: bool | None = None) -> int:
+def run_due(portal: Portal, last_run: MutableMapping[str, datetime], *, slow: bool | None = None) -> int:
     """Run every task of a lane (of both for None) that is due by the real clock; how many ran.
 
     A task that fails is logged with its name and comes again at its next turn; the others go on.
     """
     count = 0
     for task in EVERY:
-        real_now = parts.clock.real_now()
+        real_now = portal.clock.real_now()
         last = last_run.get(task.name)
         is_due = last is None or (real_now - last).total_seconds() >= task.seconds
         if not is_due or slow not in (None, task.slow):
@@ -249,19 +224,19 @@ def run_due(parts: Parts, last_run: MutableMapping[str, datetime], *, slow: bool
         last_run[task.name] = real_now
         count += 1
         try:
-            task.run(parts)
+            task.run(portal)
         except Exception as error:
             log.error("task_failed", task=task.name, kind=type(error).__name__, exc_info=error)
     return count
 
 
-def work(parts: Parts, stop: threading.Event) -> None:
+def work(portal: Portal, stop: threading.Event) -> None:
     """The embedded worker: look at what is due until `stop` is set, then finish what is under way."""
 
     def lane(slow: bool) -> None:
         last_run: dict[str, datetime] = {}
         while not stop.wait(PAUSE_SECONDS):
-            run_due(parts, last_run, slow=slow)
+            run_due(portal, last_run, slow=slow)
 
     other = threading.Thread(target=lane, args=(True,), name="slow-lane")
     other.start()

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-from portal.dates import Clock
-from portal.db import Database
+from portal.cli import installation
 from portal.intake import operations
 from portal.intake.checks import Progress
 from portal.intake.mapping import BadMapping, Mapping, load_mapping
 from portal.intake.operations import Applied, Refused, Sound
 from portal.intake.rejections import Rejection, write_report
-from portal.keys import Keys
-from portal.settings import Settings
 
 group = AppGroup("intake", help="Take in a batch of the bank's files.")
 
 #: Refusals printed; the report file has them all.
 SHOWN = 100
-
-
-class Portal(Protocol):
-    """What these commands need of a running portal."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def db(self) -> Database: ...
-    @property
-    def keys(self) -> Keys: ...
-    @property
-    def clock(self) -> Clock: ...
 
 
 _DIRECTORY = click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -56,7 +39,7 @@ _ERRORS = click.option(
 @_ERRORS
 def apply(directory: Path, name: str, errors: Path | None) -> None:
     """Check everything in DIRECTORY, then apply all of it, or change nothing."""
-    portal = cast(Portal, current_app.extensions["portal"])
+    portal = installation()
     answer = operations.apply_batch(
         portal.db,
         directory=directory,
@@ -76,7 +59,7 @@ def apply(directory: Path, name: str, errors: Path | None) -> None:
 @_ERRORS
 def check(directory: Path, name: str, errors: Path | None) -> None:
     """Check everything in DIRECTORY and change nothing."""
-    portal = cast(Portal, current_app.extensions["portal"])
+    portal = installation()
     answer = operations.check_batch(
         portal.db, directory=directory, mapping=_mapping(name), now=portal.clock.now(), progress=_progress()
     )

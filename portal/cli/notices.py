@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-from portal.dates import Clock
-from portal.db import Database
+from portal.cli import installation
+from portal.installation import Installation
 from portal.intake.queries import demonstration_batches
-from portal.keys import Keys
 from portal.notices import operations, queries
 from portal.notices.operations import Sending, Sent
-from portal.settings import Settings
 
 group = AppGroup("notices", help="Codes for notices, and the sending of their texts.")
-
-
-class Portal(Protocol):
-    """What these commands need of a running portal."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def db(self) -> Database: ...
-    @property
-    def keys(self) -> Keys: ...
-    @property
-    def clock(self) -> Clock: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +31,7 @@ class Sendout:
 @group.command("send")
 def send() -> None:
     """Mint what lacks a code and queue the texts of live SMS notices. Running it again sends nothing twice."""
-    done = send_all(cast(Portal, current_app.extensions["portal"]))
+    done = send_all(installation())
     click.echo(
         f"minted {done.minted}, queued {done.queued}, changed by the bank {done.changed}, held {done.held}"
     )
@@ -58,7 +41,7 @@ def send() -> None:
         raise SystemExit(1)
 
 
-def send_all(portal: Portal) -> Sendout:
+def send_all(portal: Installation) -> Sendout:
     """Everything `flask notices send` does, in units of their own; a second run finds nothing to do."""
     with portal.db.read() as connection:
         before = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
@@ -71,7 +54,7 @@ def send_all(portal: Portal) -> Sendout:
     return Sendout(minted, queued, changed, after.held, tuple(refused))
 
 
-def _mint_all(portal: Portal, total: int) -> int:
+def _mint_all(portal: Installation, total: int) -> int:
     minted = 0
     with click.progressbar(length=total, label="codes") as bar:
         while count := portal.db.write(
@@ -84,7 +67,7 @@ def _mint_all(portal: Portal, total: int) -> int:
     return minted
 
 
-def _send_all(portal: Portal, demonstration: Mapping[int, bool]) -> tuple[int, list[str]]:
+def _send_all(portal: Installation, demonstration: Mapping[int, bool]) -> tuple[int, list[str]]:
     with portal.db.read() as connection:
         total = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today()).unsent
     queued, refused, after_id = 0, list[str](), 0
@@ -97,7 +80,7 @@ def _send_all(portal: Portal, demonstration: Mapping[int, bool]) -> tuple[int, l
     return queued, refused
 
 
-def _send_some(portal: Portal, demonstration: Mapping[int, bool], after_id: int) -> Sent:
+def _send_some(portal: Installation, demonstration: Mapping[int, bool], after_id: int) -> Sent:
     bank = portal.settings.bank
     sending = Sending(portal.settings.base_url.rstrip("/"), bank.links_in_sms, bank.zone)
     return portal.db.write(

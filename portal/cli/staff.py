@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access import passwords, staff
-from portal.dates import Clock
-from portal.db import Database
-from portal.keys import Keys
-from portal.settings import Settings
+from portal.cli import installation
 
 T = TypeVar("T")
 OPERATOR = audit.Actor("operator", "terminal")
 
 group = AppGroup("staff", help="Accounts of people who work for the bank.")
-
-
-class Portal(Protocol):
-    """What these commands need of a running portal."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def db(self) -> Database: ...
-    @property
-    def keys(self) -> Keys: ...
-    @property
-    def clock(self) -> Clock: ...
 
 
 _password = click.option(
@@ -54,7 +37,7 @@ _password = click.option(
 @_password
 def add(login: str, name: str, human: str, role: str, language: str, password: str) -> None:
     """Make an account and print its TOTP secret, once."""
-    portal = _portal()
+    portal = installation()
     made = _do(
         lambda session: staff.add_staff(
             session,
@@ -77,7 +60,7 @@ def add(login: str, name: str, human: str, role: str, language: str, password: s
 @_password
 def reset(login: str, password: str) -> None:
     """Give an account a new password and a new TOTP secret; it is signed out everywhere."""
-    portal = _portal()
+    portal = installation()
     made = _do(
         lambda session: staff.reset_staff(
             session,
@@ -96,7 +79,7 @@ def reset(login: str, password: str) -> None:
 @click.argument("role", type=click.Choice(staff.ROLES))
 def role(login: str, role: str) -> None:
     """Change what an account may do, from its next request."""
-    portal = _portal()
+    portal = installation()
     _do(
         lambda session: staff.set_role(
             session, login=login, role=role, actor=OPERATOR, real_now=portal.clock.real_now()
@@ -109,7 +92,7 @@ def role(login: str, role: str) -> None:
 @click.argument("login")
 def leave(login: str) -> None:
     """Close an account for good: the next request of any of its sessions is refused."""
-    portal = _portal()
+    portal = installation()
     _do(
         lambda session: staff.staff_left(
             session, login=login, actor=OPERATOR, real_now=portal.clock.real_now()
@@ -118,14 +101,10 @@ def leave(login: str) -> None:
     click.echo(f"{login} has left")
 
 
-def _portal() -> Portal:
-    return cast(Portal, current_app.extensions["portal"])
-
-
 def _do(unit: Callable[[Session], T]) -> T:
     """Run one unit; what cannot be done is said in one line."""
     try:
-        return _portal().db.write(unit)
+        return installation().db.write(unit)
     except staff.LoginTaken as error:
         raise click.ClickException(f"there is an account {error} already") from None
     except staff.NoSuchStaff as error:
@@ -135,7 +114,7 @@ def _do(unit: Callable[[Session], T]) -> T:
 
 
 def _print_secret(made: staff.NewStaff, login: str) -> None:
-    bank = _portal().settings.bank
+    bank = installation().settings.bank
     address = passwords.totp_address(made.totp_secret, login=login, issuer=bank.name("en"))
     click.echo(f"account {made.staff_ref}, login {staff.plain_login(login)}")
     click.echo(f"TOTP secret, shown this once: {made.totp_secret}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import cast
 
-from flask import current_app
 from flask.cli import AppGroup
 
 from portal import tasks
+from portal.cli import installation
 
 group = AppGroup("worker", help="Run what happens in the background.")
 
@@ -20,4 +19,4 @@ def run() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    tasks.work(cast(tasks.Parts, current_app.extensions["portal"]), stop)
+    tasks.work(installation(), stop)

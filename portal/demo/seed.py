@@ -12,9 +12,9 @@ from pathlib import Path
 from portal.access import staff
 from portal.audit import Actor
 from portal.cli import notices
-from portal.dates import Clock
 from portal.db import Database
 from portal.demo import EXPORT, MAPPING, refuse_production
+from portal.installation import Installation
 from portal.intake import operations as intake
 from portal.intake.operations import Refused
 from portal.keys import Keys
@@ -46,20 +46,10 @@ def business_date(export: Path) -> date:
     return date.fromisoformat(manifest["business_date"])
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the operator's commands need of a portal that does not serve yet."""
-
-    settings: Settings
-    db: Database
-    keys: Keys
-    clock: Clock
-
-
 def fill(settings: Settings) -> None:
     """Take in the export, mint and send its notices, open the staff's accounts. Twice changes nothing."""
     refuse_production(settings)
-    parts = Parts(
+    installation = Installation(
         settings=settings,
         db=Database(settings.database_url),
         keys=Keys(pepper=settings.pepper, master=settings.master_key),
@@ -67,29 +57,29 @@ def fill(settings: Settings) -> None:
     )
     try:
         answer = intake.apply_batch(
-            parts.db,
+            installation.db,
             directory=EXPORT,
             mapping=MAPPING,
-            keys=parts.keys,
-            now=parts.clock.now(),
+            keys=installation.keys,
+            now=installation.clock.now(),
             progress=show_progress,
         )
         if isinstance(answer, Refused):
             raise SystemExit("The demonstration's export does not fit; it should be as it was shipped.")
-        notices.send_all(parts)
+        notices.send_all(installation)
         for account in ACCOUNTS:
-            open_account(parts, account)
+            open_account(installation, account)
     finally:
-        parts.db.dispose()
+        installation.db.dispose()
 
 
-def open_account(parts: Parts, account: Account) -> None:
+def open_account(installation: Installation, account: Account) -> None:
     """Add an account unless it is there."""
     with contextlib.suppress(staff.LoginTaken):
-        parts.db.write(
+        installation.db.write(
             lambda session: staff.add_staff(
                 session,
-                keys=parts.keys,
+                keys=installation.keys,
                 staff_ref=account.staff_ref,
                 login=account.login,
                 name=account.name,
@@ -98,7 +88,7 @@ def open_account(parts: Parts, account: Account) -> None:
                 language="zh",
                 password=account.password,
                 actor=Actor("operator", "demonstration"),
-                real_now=parts.clock.real_now(),
+                real_now=installation.clock.real_now(),
             )
         )
 

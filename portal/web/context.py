@@ -1,41 +1,18 @@
-"""What the doors hold: settings, database, keys, clock and gateways, made once by create_app."""
+"""How a door gets at the running portal, and what of it follows from the settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from flask import current_app
 
 from portal.dates import Clock, WorkingDays
-from portal.db import Database
-from portal.keys import Keys
+from portal.installation import Portal as Portal
 from portal.settings import Settings
-from portal.signing import Signer
-
-if TYPE_CHECKING:
-    from portal.gateways.sms import SmsGateway
-    from portal.gateways.storage import Storage
-    from portal.gateways.stripe import StripeGateway
 
 #: The national calendar of each jurisdiction pack.
 COUNTRIES = {"cn": "CN", "gb": "GB", "us": "US"}
-
-
-@dataclass(frozen=True)
-class Portal:
-    """One running portal."""
-
-    settings: Settings
-    db: Database
-    keys: Keys
-    signer: Signer
-    clock: Clock
-    working_days: WorkingDays
-    sms: SmsGateway
-    stripe: StripeGateway
-    store: Storage
 
 
 def portal() -> Portal:
