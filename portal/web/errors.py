@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request
 from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 log = structlog.get_logger()
 
@@ -27,11 +30,18 @@ def page(status: int, **facts: Any) -> Response:
 def init_app(app: Flask) -> None:
     """Answer every failure with a page."""
 
+    @app.before_request
+    def moved() -> WerkzeugResponse | None:
+        """The router's redirects, by path alone: its own repeat whatever Host the request claimed."""
+        error = request.routing_exception
+        if not isinstance(error, RequestRedirect):
+            return None
+        where = urlsplit(error.new_url)
+        return redirect(urlunsplit(("", "", where.path, where.query, "")), error.code)
+
     @app.errorhandler(HTTPException)
     def known(error: HTTPException) -> Response:
         status = error.code or 500
-        if status in (301, 302, 303, 307, 308):
-            return error.get_response()  # type: ignore[return-value]
         return page(status if status in PAGES else 400 if status < 500 else 500)
 
     @app.errorhandler(OperationalError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
@@ -18,6 +19,31 @@ AMOUNT_WORDS = {
     "zero": _l("Enter an amount above zero."),
     "large": _l("This amount is too large."),
 }
+
+
+def whole_number(text: str | None) -> int:
+    """A whole number that a page of ours put into a field or an address; 0 for anything else.
+
+    >>> whole_number("42"), whole_number("-1"), whole_number("٣"), whole_number("9" * 30)
+    (42, 0, 0, 0)
+    """
+    typed = text or ""
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= 15 else 0
+
+
+#: Longer than the address of any page of ours.
+LONGEST_PATH = 500
+#: One slash, and no second one where a browser would read a host; a backslash counts as a slash there.
+_PATH = re.compile(r"/(?:[^/\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*)?")
+
+
+def own_path(text: str | None) -> str | None:
+    """`text` where it is an address within this portal that a redirect may name; else nothing.
+
+    >>> own_path("/my/plan?all=1"), own_path("//evil.example"), own_path("https://evil.example")
+    ('/my/plan?all=1', None, None)
+    """
+    return text if text and len(text) <= LONGEST_PATH and _PATH.fullmatch(text) else None
 
 
 class Form(FlaskForm):

@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from pathlib import Path
 from typing import Any
+from wsgiref.headers import Headers
 
 from flask import Flask, Response, g, request, url_for
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from whitenoise import WhiteNoise
 
 from portal.web.context import portal
 from portal.web.locale import HTML_LANG, LOCALES, current_locale
+from portal.web.security import headers_of
 
 #: Pages below this size gain nothing from compression.
 _SMALLEST = 600
@@ -77,6 +79,12 @@ def init_app(app: Flask) -> None:
     """Template globals, static files with long life, gzip, and the configured number of proxies."""
     settings = app.extensions["portal"].settings
     folder = str(Path(app.root_path) / "static")
+    fixed = headers_of(app)
+
+    def with_fixed_headers(headers: Headers, path: str, url: str) -> None:
+        for name, value in fixed:
+            headers[name] = value
+
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
@@ -97,7 +105,12 @@ def init_app(app: Flask) -> None:
 
     app.after_request(compress)
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
-        app.wsgi_app, root=folder, prefix="static/", immutable_file_test=lambda path, url: True
+        app.wsgi_app,
+        root=folder,
+        prefix="static/",
+        immutable_file_test=lambda path, url: True,
+        allow_all_origins=False,
+        add_headers_function=with_fixed_headers,
     )
     if settings.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

@@ -31,6 +31,8 @@ BROWSER_COOKIE = "portal_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 #: The one route of each closed door that stands outside it.
 _SIGN_IN = {"borrower": "public.sign_in.page", "desk": "desk.sign_in.page"}
+#: The largest request without files: our longest form has a few kilobytes.
+LARGEST_FORM = 256 * 1024
 #: Doors without a session: what protects them is named beside them.
 _OPEN = {
     "public": "origin",  # the Origin check on every unsafe request
@@ -123,6 +125,12 @@ def _way_back() -> str | None:
 def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
     """A page of a closed door that is reached before signing in: the Origin check protects it."""
     view.policy = Policy("desk", ("anybody",), "origin")  # type: ignore[attr-defined]
+    return view
+
+
+def takes_files(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let who is signed in send this route requests of up to MAX_CONTENT_LENGTH."""
+    view.takes_files = True  # type: ignore[attr-defined]
     return view
 
 
@@ -242,6 +250,8 @@ def guard() -> None:
     policy = policy_of(current_app, request.endpoint)
     if policy is None:
         abort(403)
+    if "\0" in request.path or b"%00" in request.query_string:
+        abort(400)  # no text of ours holds a NUL, and PostgreSQL would not take it
     person = None if policy.protection in ("signature", "none") else who()
     if person is not None and LANGUAGE_COOKIE not in request.cookies:
         g.language = person.language
@@ -249,10 +259,21 @@ def guard() -> None:
         return
     if not is_own_origin():
         abort(403)
+    _keep_small(person)
+    if any("\0" in value for values in request.form.listvalues() for value in values):
+        abort(400)
     if policy.protection == "token" and person is not None:
         sent = request.form.get("csrf_token", "") or request.headers.get("X-CSRF-Token", "")
         if not hmac.compare_digest(sent.encode(), person.csrf_token.encode()):
             abort(403)
+
+
+def _keep_small(person: SignedInBorrower | SignedInStaff | None) -> None:
+    """Nobody unknown has us read a large request, and no large form is read into memory whole."""
+    view = current_app.view_functions[str(request.endpoint)]
+    is_upload = request.mimetype == "multipart/form-data" and getattr(view, "takes_files", False)
+    if person is None or not is_upload:
+        request.max_content_length = LARGEST_FORM
 
 
 def is_own_origin() -> bool:

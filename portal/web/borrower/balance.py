@@ -13,6 +13,7 @@ from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTota
 from portal.money import Money
 from portal.plans import standing as standings
 from portal.web.context import portal
+from portal.web.forms import whole_number
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("balance", __name__)
@@ -96,7 +97,7 @@ def loan(borrower: SignedInBorrower, loan_ref: str) -> str:
 @borrower_only
 def lines(borrower: SignedInBorrower, loan_ref: str) -> str:
     """Every posted line of one loan, the newest first, a page at a time."""
-    number = max(1, request.args.get("page", 1, type=int) or 1)
+    number = max(1, whole_number(request.args.get("page")))
     with portal().db.read() as connection:
         view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
         found = queries.lines_for(

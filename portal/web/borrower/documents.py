@@ -32,7 +32,7 @@ from portal.hardship.operations import NoDraft
 from portal.states import NotAllowed
 from portal.web.context import portal
 from portal.web.pictures import picture_response
-from portal.web.security import SignedInBorrower, borrower_only
+from portal.web.security import SignedInBorrower, borrower_only, takes_files
 
 blueprint = Blueprint("documents", __name__)
 
@@ -54,6 +54,7 @@ def page(borrower: SignedInBorrower) -> str:
 
 
 @blueprint.post("/documents")
+@takes_files
 @borrower_only
 def upload(borrower: SignedInBorrower) -> WerkzeugResponse | str | tuple[str, int]:
     """Take in the chosen files, each with its own answer."""
@@ -105,7 +106,7 @@ def send(borrower: SignedInBorrower) -> WerkzeugResponse:
     return redirect(url_for("borrower.situation.page"), 303)
 
 
-@blueprint.get("/documents/<public_ref>/pages/<int:number>")
+@blueprint.get("/documents/<public_ref>/pages/<int(max=999):number>")
 @borrower_only
 def picture(borrower: SignedInBorrower, public_ref: str, number: int) -> Response:
     """A page of one's own paper as pixels; never the file as it came."""

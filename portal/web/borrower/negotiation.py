@@ -19,6 +19,7 @@ from portal.reviews.queries import Answer, DecisionView, answer_for, decisions_o
 from portal.states import NotAllowed
 from portal.web.borrower.propose_form import address_of
 from portal.web.context import portal
+from portal.web.forms import whole_number
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("negotiation", __name__)
@@ -120,7 +121,7 @@ def leave(borrower: SignedInBorrower, verb: str, reference: str) -> Response:
         abort(404)
     p = portal()
     proposal = _round_for(borrower, reference)
-    version, now = request.form.get("version", type=int, default=0), p.clock.now()
+    version, now = whole_number(request.form.get("version")), p.clock.now()
     act = VERBS[verb].act
     try:
         p.db.write(

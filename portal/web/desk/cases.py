@@ -21,6 +21,7 @@ from portal.reviews.screen import Screen, Viewer, screen_for
 from portal.states import NotAllowed
 from portal.web.context import portal
 from portal.web.desk.decision_form import DecisionForm
+from portal.web.forms import whole_number
 from portal.web.security import SignedInStaff, staff_only
 
 blueprint = Blueprint("cases", __name__)
@@ -136,7 +137,7 @@ def _decide(staff: SignedInStaff, kind: Kind, form: DecisionForm, change: Any) -
     p = portal()
     choice = Choice(
         kind=kind,
-        version=_number("version"),
+        version=whole_number(request.form.get("version")),
         terms_hash_seen=request.form.get("terms_hash", ""),
         figures_seen=request.form.get("figures", ""),
         form_key=request.form.get("form_key", "")[:64],
@@ -161,7 +162,7 @@ def _decide(staff: SignedInStaff, kind: Kind, form: DecisionForm, change: Any) -
             lambda session: operations.decide(
                 session,
                 staff_id=staff.staff_id,
-                proposal_id=_number("proposal"),
+                proposal_id=whole_number(request.form.get("proposal")),
                 choice=choice,
                 bench=bench,
                 now=p.clock.now(),
@@ -200,11 +201,6 @@ def _judge(staff: SignedInStaff, word: str, public_ref: str) -> Trouble | None:
     except (NotAllowed, documents.NoSuchDocument):
         return Trouble(("paper_moved",), 409)
     return None
-
-
-def _number(name: str) -> int:
-    typed = request.form.get(name, "")
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 16 else 0
 
 
 def _offer(screen: Screen, form: DecisionForm) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from portal.web.security import SignedInStaff, staff_only
 blueprint = Blueprint("documents", __name__)
 
 
-@blueprint.get("/documents/<public_ref>/pages/<int:number>")
+@blueprint.get("/documents/<public_ref>/pages/<int(max=999):number>")
 @staff_only("reviewer", "supervisor")
 def page(staff: SignedInStaff, public_ref: str, number: int) -> Response:
     """One page as pixels; that this person opened it is written down."""

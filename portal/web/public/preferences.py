@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, redirect, request
 
 from portal.web.context import portal
+from portal.web.forms import own_path
 from portal.web.locale import LANGUAGE_COOKIE, LOCALES
 
 blueprint = Blueprint("preferences", __name__)
@@ -19,7 +18,7 @@ _YEAR_SECONDS = 365 * 24 * 3600
 @blueprint.post("/preferences")
 def change() -> Response:
     """Keep the chosen language or text size, and go back to the page it was chosen on."""
-    response = redirect(_own_path(request.form.get("back", "/")), 303)
+    response = redirect(own_path(request.form.get("back")) or "/", 303)
     for cookie, field, allowed in (
         (LANGUAGE_COOKIE, "language", LOCALES),
         (TEXT_SIZE_COOKIE, "text_size", TEXT_SIZES),
@@ -35,17 +34,3 @@ def change() -> Response:
                 secure=portal().settings.secure_cookies,
             )
     return response  # type: ignore[return-value]
-
-
-def _own_path(back: str) -> str:
-    """A path of ours, or the first page: never another site's address."""
-    parts = urlsplit(back)
-    if (
-        parts.scheme
-        or parts.netloc
-        or not back.startswith("/")
-        or back.startswith(("//", "/\\"))
-        or "\\" in back
-    ):
-        return "/"
-    return back
