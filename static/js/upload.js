@@ -49,6 +49,7 @@ function arrived(row, answer) {
   if (onward) {
     onward.textContent = onward.dataset.with;
     onward.classList.remove("alt");
+    form.querySelector("button.btn").classList.add("alt");
   }
 }
 

@@ -18,8 +18,9 @@ from portal.hardship.queries import latest_report_for
 from portal.money import EXPONENTS, Money
 from portal.plans import operations, outline, policy, queries, standing
 from portal.plans.policy import Assessment, Ground, Offer, Policy
+from portal.plans.terms import TermsRequest
 from portal.visits.queries import visits_for
-from portal.web.borrower.propose_form import ProposeForm, address_of, form_of
+from portal.web.borrower.propose_form import USUAL_DAY, ProposeForm, address_of, form_of
 from portal.web.context import portal
 from portal.web.security import SignedInBorrower, borrower_only
 
@@ -40,6 +41,11 @@ class Desk:
         """What the stated month leaves; None where no month was stated."""
         means = self.ground.means
         return None if means is None else left_over(means.budget, means.ordinary)
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether the stated month leaves nothing at all."""
+        return self.left_over is not None and self.left_over.minor <= 0
 
     @property
     def due_refs(self) -> tuple[str, ...]:
@@ -77,27 +83,34 @@ def page(borrower: SignedInBorrower) -> str | tuple[str, int]:
     desk = desk_for(borrower)
     if not desk.due_refs:
         return render_template("borrower/propose/nothing_due.html", desk=desk)
-    if desk.left_over is not None and desk.left_over.minor <= 0 and "sent" not in request.args:
-        return render_template("borrower/propose/nothing_left.html", desk=desk, policy=desk.ground.policy)
+    if desk.nothing_left and desk.negotiation is None and "sent" not in request.args:
+        return render_template(
+            "borrower/propose/nothing_left.html",
+            desk=desk,
+            policy=desk.ground.policy,
+            token=token_plan(desk),
+            address_of=address_of,
+        )
     return render_template("borrower/propose/page.html", **facts_of(desk, request.args))
 
 
 @blueprint.get("/plan/propose/preview")
 @borrower_only
 def preview(borrower: SignedInBorrower) -> str:
-    """The parts of the page that change while typing, for the script."""
-    return render_template("borrower/propose/answer.html", **facts_of(desk_for(borrower), request.args))
+    """The parts of the page that change while typing, for the script; what is wrong is said there too."""
+    facts = facts_of(desk_for(borrower), request.args)
+    return render_template("borrower/propose/answer.html", live=True, **facts)
 
 
 @blueprint.get("/plan/propose/check")
 @borrower_only
 def check(borrower: SignedInBorrower) -> Any:
-    """Check your answers: what is sent, and what sending means. Wishes that cannot be sent go back."""
+    """Check your answers: what is sent, and what sending means. Wishes that cannot be sent say why."""
     desk = desk_for(borrower)
     facts = facts_of(desk, request.args)
     answer = facts["answer"]
     if answer is None or not answer.assessment.passes:
-        return redirect(f"{url_for('borrower.propose.page')}?{request.query_string.decode()}", 303)
+        return render_template("borrower/propose/page.html", **facts, stuck=answer is not None), 422
     return render_template("borrower/propose/check.html", **facts, **check_facts(borrower, desk, answer))
 
 
@@ -174,6 +187,19 @@ def again(borrower: SignedInBorrower, desk: Desk, form: ProposeForm, *, readable
         more = check_facts(borrower, desk, answer)
         return render_template("borrower/propose/check.html", **facts, **more), 422
     return render_template("borrower/propose/page.html", **facts), 422
+
+
+def token_plan(desk: Desk) -> Offer | None:
+    """A plan that passes and asks as little as the bank allows, at first if it cannot be all along."""
+    least = desk.ground.policy.minimum_instalment
+    if least.currency != desk.currency:
+        return None
+    wish = TermsRequest(amount=least, pay_day=USUAL_DAY, loan_refs=desk.due_refs)
+    small = policy.offer_of(wish, desk.ground)
+    if small is not None:
+        return small
+    near = policy.nearest(wish, desk.ground)
+    return next((offer for offer in near if offer.request.step), next(iter(near), None))
 
 
 def desk_for(borrower: SignedInBorrower) -> Desk:

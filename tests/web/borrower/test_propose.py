@@ -198,7 +198,9 @@ def test_each_mistake_has_its_words(
     answer = get(client, **changed)
     assert answer.status_code == 200
     assert said in answer.text
-    assert get(client, "/check", **changed).status_code == 303
+    refused = get(client, "/check", **changed)
+    assert refused.status_code == 422
+    assert said in refused.text
 
 
 def test_lower_instalments_first_and_an_upfront_payment(client: FlaskClient, lin: int) -> None:
@@ -227,12 +229,30 @@ def test_the_check_page_says_what_sending_means_and_offers_to_ask_without(
     assert "Ask without acknowledging" in text
 
 
-def test_a_wish_that_cannot_be_sent_goes_back_with_everything_typed(client: FlaskClient, lin: int) -> None:
+def test_a_wish_that_cannot_be_sent_says_why_and_keeps_everything_typed(
+    client: FlaskClient, lin: int
+) -> None:
     people.sign_in(client, lin)
     answer = get(client, "/check", amount="99")
-    assert answer.status_code == 303
-    assert "amount=99" in answer.location
-    assert answer.location.count("loans=") == 2
+    assert answer.status_code == 422
+    assert "The bank cannot agree to this plan" in answer.text
+    assert 'name="amount" value="99"' in answer.text
+    assert len(re.findall(r'name="loans"[^>]* checked', answer.text)) == 2
+
+
+def test_the_preview_says_what_is_wrong_with_what_was_typed(client: FlaskClient, lin: int) -> None:
+    people.sign_in(client, lin)
+    assert "at most two decimals" in get(client, "/preview", amount="abc").text
+    assert "Choose a day from 1 to 28" in get(client, "/preview", day="31").text
+    assert "Enter an amount, or" not in get(client, "/preview", amount="").text
+
+
+def test_the_receipt_tells_the_lower_instalments_from_the_later_ones(client: FlaskClient, lin: int) -> None:
+    token = people.sign_in(client, lin)
+    sent = send(client, token, amount="", count="24", step_count="6", step_amount="200")
+    for address in (sent.location, "/my/plan"):
+        text = words(client.get(address, follow_redirects=True))
+        assert "First 6 instalments of ¥200.00 then 18 of ¥948.33" in text
 
 
 def test_sending_gives_a_signed_receipt_and_pauses_collection(
@@ -354,11 +374,13 @@ def test_nothing_left_over_is_met_with_help_and_never_an_error(
     token = people.sign_in(client, database.write(unit))
     answer = client.get("/my/plan/propose")
     assert answer.status_code == 200
-    assert "Nothing is left over this month" in answer.text
+    assert "Nothing is left over in a month" in answer.text
     assert "field-error" not in answer.text
     address = re.search(r'href="(/my/plan/propose\?[^"]+)"', answer.text)
     assert address is not None
-    assert "How would you like to pay?" in client.get(address.group(1).replace("&amp;", "&")).text
+    small = client.get(address.group(1).replace("&amp;", "&")).text
+    assert "How would you like to pay?" in small
+    assert "The bank cannot agree" not in small
     assert send(client, token, comment="A small amount is all I can do.").status_code == 303
 
 
