@@ -38,6 +38,15 @@ class Lifecycle(Generic[S, A]):
         except KeyError:
             raise NotAllowed(self.name, state, action) from None
 
+    def sources(self, action: A) -> frozenset[S]:
+        """The states from which `action` may be taken."""
+        return frozenset(state for state, act in self.table if act is action)
+
+    def target(self, action: A) -> S:
+        """Where `action` leads, from wherever it is taken; ValueError when that depends on the state."""
+        (target,) = {after for (_, act), after in self.table.items() if act is action}
+        return target
+
     def allows(self, state: S, action: A) -> bool:
         """Whether the table has the move."""
         return (state, action) in self.table

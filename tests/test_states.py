@@ -36,6 +36,11 @@ def test_other_moves_are_refused_by_name() -> None:
     assert (caught.value.lifecycle, caught.value.state, caught.value.action) == ("lights", "red", "stop")
 
 
+def test_a_move_knows_where_it_starts_and_where_it_leads() -> None:
+    assert LIGHTS.sources(Push.GO) == {Light.RED}
+    assert LIGHTS.target(Push.STOP) is Light.RED
+
+
 def test_every_lifecycle_can_be_left_from_its_start() -> None:
     assert lifecycles()
     for lifecycle in lifecycles():

@@ -81,14 +81,13 @@ def move(
     `borrower_id` scopes it to its owner, `only` adds a condition. Raises StaleProposal when somebody was
     faster, NotAllowed when the state has no such move, UnknownProposal.
     """
-    targets = {state: target for (state, act), target in PROPOSAL.table.items() if act is action}
-    (target,) = set(targets.values())
+    target = PROPOSAL.target(action)
     changed = session.execute(
         update(Proposal)
         .where(
             Proposal.id == proposal_id,
             Proposal.version == version,
-            Proposal.state.in_(targets),
+            Proposal.state.in_(PROPOSAL.sources(action)),
             true() if borrower_id is None else Proposal.borrower_id == borrower_id,
             true() if only is None else only,
         )

@@ -69,9 +69,8 @@ def _move(
     now: datetime,
     only: ColumnElement[bool] | None = None,
 ) -> int:
-    targets = {state: target for (state, act), target in LIFECYCLE.table.items() if act is action}
-    (target,) = set(targets.values())
-    statement = update(Visit).where(Visit.borrower_id == borrower_id, Visit.state.in_(targets))
+    sources, target = LIFECYCLE.sources(action), LIFECYCLE.target(action)
+    statement = update(Visit).where(Visit.borrower_id == borrower_id, Visit.state.in_(sources))
     if only is not None:
         statement = statement.where(only)
     moved = session.execute(
