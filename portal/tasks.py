@@ -160,8 +160,7 @@ def shred_documents(portal: Portal) -> int:
     """Shred the papers whose promised days are over; how many stored objects went."""
     now = portal.clock.now()
     before = now - timedelta(days=int(portal.settings.bank.policy["document_retention_days"]))
-    with portal.db.read() as connection:
-        keep_for = cases_not_closed_before(connection, before)
+    keep_for = cases_not_closed_before(before)
     gone = 0
     while objects := portal.db.write(
         lambda session: retention.shred(

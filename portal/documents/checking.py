@@ -74,7 +74,8 @@ def check_waiting(
     limit: int = 10,
 ) -> int:
     """Render files that a busy or broken request left behind; returns how many were tried."""
-    found = database.write(lambda session: operations.waiting(session, real_now=real_now, limit=limit))
+    with database.read() as connection:
+        found = operations.waiting(connection, real_now=real_now, limit=limit)
     for document_id in found:
         check_one(
             database,

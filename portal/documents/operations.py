@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Row, Update, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Row, Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -142,13 +142,9 @@ def receive(
 
 def claim(session: Session, *, document_id: int, real_now: datetime) -> Claim | None:
     """Take a waiting file, or one whose worker has died, for checking; nothing when it is taken."""
-    free = or_(
-        Document.state == DocumentState.RECEIVED,
-        and_(Document.state == DocumentState.CHECKING, Document.claimed_at < real_now - LEASE),
-    )
     taking = (
         update(Document)
-        .where(Document.id == document_id, free)
+        .where(Document.id == document_id, _is_free(real_now))
         .values(state=DocumentState.CHECKING, claimed_at=real_now)
     )
     if _count(session, taking) != 1:
@@ -157,14 +153,18 @@ def claim(session: Session, *, document_id: int, real_now: datetime) -> Claim | 
     return Claim(_original(row), real_now)
 
 
-def waiting(session: Session, *, real_now: datetime, limit: int) -> tuple[int, ...]:
+def waiting(connection: Connection, *, real_now: datetime, limit: int) -> tuple[int, ...]:
     """Files nobody is checking, oldest first."""
-    free = or_(
+    free = select(Document.id).where(_is_free(real_now)).order_by(Document.id).limit(limit)
+    return tuple(connection.execute(free).scalars())
+
+
+def _is_free(real_now: datetime) -> ColumnElement[bool]:
+    """Files that wait, and those whose worker has died."""
+    return or_(
         Document.state == DocumentState.RECEIVED,
         and_(Document.state == DocumentState.CHECKING, Document.claimed_at < real_now - LEASE),
     )
-    found = session.execute(select(Document.id).where(free).order_by(Document.id).limit(limit))
-    return tuple(found.scalars())
 
 
 def finish_ready(session: Session, *, lease: Claim, pages: Sequence[PageRow], now: datetime) -> bool:

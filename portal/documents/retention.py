@@ -5,10 +5,9 @@ A copy of the key stays in the backups made before; the file counts as deleted o
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -18,23 +17,23 @@ from portal.keys import Keys
 
 #: Documents in one transaction.
 CHUNK = 100
-_SHREDDABLE = [state for state, action in DOCUMENTS.table if action is DocumentAction.SHRED]
 
 
 def shred(
-    session: Session, *, keys: Keys, sent_before: datetime, keep_for: Collection[int], now: datetime
+    session: Session, *, keys: Keys, sent_before: datetime, keep_for: Select[int], now: datetime
 ) -> tuple[str, ...]:
     """Delete the keys, names and pages of up to CHUNK documents sent before `sent_before`.
 
-    `keep_for` are the borrowers whose case is open, or closed too recently. Returns the stored
-    objects, to be deleted after the commit. Running it again finds nothing.
+    `keep_for` finds the borrowers whose case is open, or closed too recently: a query, because they may
+    be more than one statement takes as values. Returns the stored objects, to be deleted after the
+    commit. Running it again finds nothing.
     """
     rows = session.execute(
         select(Document.id, Document.public_ref, Document.state, Document.storage_key)
         .where(
-            Document.state.in_(_SHREDDABLE),
+            Document.state.in_(DOCUMENTS.sources(DocumentAction.SHRED)),
             func.coalesce(Document.sent_at, Document.created_at) < sent_before,
-            Document.borrower_id.not_in(list(keep_for)),
+            Document.borrower_id.not_in(keep_for),
         )
         .order_by(Document.id)
         .limit(CHUNK)

@@ -433,12 +433,8 @@ def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tu
     )
 
 
-def cases_not_closed_before(connection: Connection, before: datetime) -> frozenset[int]:
-    """Borrowers with a case that is open, or was closed at `before` or later."""
-    return frozenset(
-        connection.execute(
-            select(Negotiation.borrower_id).where(
-                Negotiation.closed_at.is_(None) | (Negotiation.closed_at >= before)
-            )
-        ).scalars()
+def cases_not_closed_before(before: datetime) -> Select[int]:
+    """A query for the borrowers with a case that is open, or was closed at `before` or later."""
+    return select(Negotiation.borrower_id).where(
+        Negotiation.closed_at.is_(None) | (Negotiation.closed_at >= before)
     )

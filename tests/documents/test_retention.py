@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from portal.audit import AuditEntry
 from portal.documents import operations, retention
 from portal.documents.models import Document, DocumentPage
 from portal.documents.operations import Original
 from portal.keys import Keys
+from portal.plans.models import Negotiation
+from portal.plans.queries import cases_not_closed_before
 from tests.documents.stage import NOW, Stage
 
 LATER = NOW + timedelta(days=181)
@@ -25,10 +28,15 @@ def sent(stage: Stage) -> Original:
     return original
 
 
-def shred(stage: Stage, *, days: int = 180, keep_for: frozenset[int] = frozenset()) -> tuple[str, ...]:
+def shred(stage: Stage, *, days: int = 180) -> tuple[str, ...]:
+    before = LATER - timedelta(days=days)
     return stage.database.write(
         lambda session: retention.shred(
-            session, keys=stage.keys, sent_before=LATER - timedelta(days=days), keep_for=keep_for, now=LATER
+            session,
+            keys=stage.keys,
+            sent_before=before,
+            keep_for=cases_not_closed_before(before),
+            now=LATER,
         )
     )
 
@@ -50,8 +58,36 @@ def test_key_name_and_pages_go_and_the_objects_are_named(stage: Stage, keys: Key
     assert shred(stage) == ()
 
 
-def test_an_open_or_recent_case_keeps_its_papers(stage: Stage) -> None:
+def case(stage: Stage, *, closed_at: datetime | None) -> None:
+    """A case of Lin's, the only one."""
+
+    def unit(session: Session) -> None:
+        session.execute(delete(Negotiation))
+        session.add(
+            Negotiation(
+                created_at=NOW,
+                reference="K-1",
+                borrower_id=stage.lin,
+                answer_due_on=NOW.date(),
+                closed_at=closed_at,
+            )
+        )
+
+    stage.database.write(unit)
+
+
+def test_papers_stay_for_their_days(stage: Stage) -> None:
     sent(stage)
 
-    assert shred(stage, keep_for=frozenset({stage.lin})) == ()
     assert shred(stage, days=182) == ()
+
+
+def test_an_open_case_or_one_closed_lately_keeps_its_papers(stage: Stage) -> None:
+    sent(stage)
+
+    kept = []
+    for closed_at in (None, NOW + timedelta(days=2), NOW):
+        case(stage, closed_at=closed_at)
+        kept.append(shred(stage) == ())
+
+    assert kept == [True, True, False]
