@@ -164,14 +164,13 @@ def move(
 
 def ensure_references(session: Session, *, keys: Keys, now: datetime, limit: int = 1000) -> int:
     """Write down the transfer reference of up to `limit` loans that have none, so that incoming
-    transfers find them; how many were written."""
-    missing = (
-        select(Loan.id, Loan.loan_ref)
-        .outerjoin(TransferReference, TransferReference.loan_id == Loan.id)
-        .where(TransferReference.id.is_(None))
-        .order_by(Loan.id)
-        .limit(limit)
-    )
+    transfers find them; how many were written.
+
+    Loans come from one intake at a time and references are written in the order of the loans, so that
+    every loan without one lies behind the last that has one.
+    """
+    done = session.scalar(select(func.max(TransferReference.loan_id))) or 0
+    missing = select(Loan.id, Loan.loan_ref).where(Loan.id > done).order_by(Loan.id).limit(limit)
     rows = [
         {"created_at": now, "loan_id": loan_id, "reference": transfer_reference(keys, loan_ref)}
         for loan_id, loan_ref in session.execute(missing)

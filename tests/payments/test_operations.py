@@ -132,10 +132,12 @@ def test_transfer_references_are_written_once_and_found_as_typed(
 ) -> None:
     written = database.write(lambda session: operations.ensure_references(session, keys=keys, now=NOW))
     again = database.write(lambda session: operations.ensure_references(session, keys=keys, now=NOW))
+    database.write(lambda session: people.loan(session, borrower_id=borrower_id, loan_ref="L-LIN-2"))
+    later = database.write(lambda session: operations.ensure_references(session, keys=keys, now=NOW))
 
     with database.read() as connection:
         stored = set(connection.scalars(select(TransferReference.reference)))
-    assert (written, again) == (3, 0)
+    assert (written, again, later) == (3, 0, 1)
     typed = transfer_reference(keys, "L-LIN-1").lower().replace("-", "　")
     assert reference_from(typed) in stored
 
