@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import shutil
 from collections.abc import Iterator
@@ -79,11 +78,6 @@ def settings(tmp_path: Path) -> Settings:
         stripe_checkout_origin="http://localhost:9999",
         stripe_api_base="http://localhost:9999",
     )
-
-
-def base64_key(key: bytes) -> str:
-    """A key as the environment carries it."""
-    return base64.b64encode(key).decode()
 
 
 @pytest.fixture(scope="session")

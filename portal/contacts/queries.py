@@ -1,16 +1,14 @@
-"""Which holds are in force, whether somebody may be contacted, and who acts for the bank."""
+"""Which holds are in force, and who acts for the bank."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.orm import Session
 
 from portal.contacts.models import Agency, Hold
-from portal.jurisdictions.cn import CN
-from portal.jurisdictions.shape import ContactHours
 
 
 @dataclass(frozen=True)
@@ -22,14 +20,6 @@ class HoldView:
     source: str
     since: datetime
     ends_at: datetime | None
-
-
-@dataclass(frozen=True)
-class MayContact:
-    """Yes, or no with the stable reason: "quiet_hours" or the reason of a hold."""
-
-    allowed: bool
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,28 +50,6 @@ def holds_in_force(
         .order_by(Hold.id)
     )
     return tuple(HoldView(*row) for row in rows)
-
-
-def may_contact(
-    connection: Connection | Session,
-    borrower_id: int,
-    *,
-    now: datetime,
-    local_time: time,
-    asked_for: bool = False,
-    hours: ContactHours = CN.contact_hours,
-) -> MayContact:
-    """Whether the bank may call, write to or visit this borrower now, and if not why.
-
-    What the person has just asked for is not a contact and always allowed. `hours` are those of
-    the jurisdiction pack (the default pack's when none is given), `local_time` the borrower's wall clock.
-    """
-    if asked_for:
-        return MayContact(True)
-    if not hours.allow(local_time):
-        return MayContact(False, "quiet_hours")
-    holds = holds_in_force(connection, borrower_id, now=now)
-    return MayContact(False, holds[0].reason) if holds else MayContact(True)
 
 
 def agencies(connection: Connection | Session, *, today: date) -> tuple[AgencyView, ...]:

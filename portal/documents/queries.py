@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, Select, select
 
 from portal.documents.lifecycle import VIEWABLE, DocumentState
-from portal.documents.models import Document, DocumentAllowance, DocumentPage
+from portal.documents.models import Document, DocumentPage
 from portal.keys import Keys
 
 
@@ -55,14 +55,6 @@ class DocumentView:
         return self.sent_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What one case holds already."""
-
-    files: int
-    bytes: int
-
-
 def documents_for(
     connection: Connection, keys: Keys, borrower_id: int, *, report_id: int | None = None
 ) -> tuple[DocumentView, ...]:
@@ -73,28 +65,10 @@ def documents_for(
     return _views(connection, keys, connection.execute(wanted).all())
 
 
-def document_for(
-    connection: Connection, keys: Keys, borrower_id: int, public_ref: str
-) -> DocumentView | None:
-    """One of the borrower's own files, or nothing."""
-    wanted = _listed().where(Document.borrower_id == borrower_id, Document.public_ref == public_ref)
-    return next(iter(_views(connection, keys, connection.execute(wanted).all())), None)
-
-
 def sent_documents_for(connection: Connection, keys: Keys, borrower_id: int) -> tuple[DocumentView, ...]:
     """What a reviewer is shown of a borrower: the files sent to the bank, oldest first."""
     wanted = _listed().where(Document.borrower_id == borrower_id, Document.sent_at.is_not(None))
     return _views(connection, keys, connection.execute(wanted).all())
-
-
-def allowance_of(connection: Connection, report_id: int) -> Allowance:
-    """How many files and bytes the case holds."""
-    row = connection.execute(
-        select(DocumentAllowance.files, DocumentAllowance.bytes).where(
-            DocumentAllowance.report_id == report_id
-        )
-    ).one_or_none()
-    return Allowance(row.files, row.bytes) if row else Allowance(0, 0)
 
 
 def storage_keys(connection: Connection) -> set[str]:

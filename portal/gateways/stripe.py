@@ -177,12 +177,6 @@ class StripeGateway:
             found = self._client.v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]})
         return _of_session(found.to_dict(), None)
 
-    def fetch_intent(self, intent_id: str) -> PaymentReport:
-        """How a payment stands now, by its own id. Raises ProviderUnavailable and ProviderRefused."""
-        with _translated():
-            found = self._client.v1.payment_intents.retrieve(intent_id)
-        return _of_intent(found.to_dict(), None)
-
     def expire(self, session_id: str, *, idempotency_key: str) -> PaymentReport:
         """Close a checkout so that nobody can pay in it any more; ProviderRefused when it is complete."""
         with _translated():

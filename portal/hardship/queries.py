@@ -63,17 +63,6 @@ def report_for(connection: Connection, keys: Keys, borrower_id: int, reference: 
     return _one(connection, keys, sent)
 
 
-def open_report_id_for(connection: Connection, borrower_id: int) -> int | None:
-    """The report that new papers belong to: the draft, else the one sent last, else nothing."""
-    newest = (
-        select(HardshipReport.id)
-        .where(HardshipReport.borrower_id == borrower_id)
-        .order_by(HardshipReport.submitted_at.is_not(None), HardshipReport.id.desc())
-        .limit(1)
-    )
-    return connection.execute(newest).scalar()
-
-
 def _of(borrower_id: int) -> Select[tuple[HardshipReport]]:
     return select(HardshipReport.__table__).where(HardshipReport.borrower_id == borrower_id)
 

@@ -20,7 +20,6 @@ TOTAL_DECIMALS = 3
 _TOTAL = re.compile(rf"(-?)(0|[1-9][0-9]{{0,15}})(?:\.([0-9]{{1,{TOTAL_DECIMALS}}}))?")
 _SHA = re.compile("[0-9a-f]{64}")
 _REF = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,47}")
-_BLOCK = 1 << 20
 _MANIFEST_LIMIT = 1 << 20
 
 _REQUIRED = {

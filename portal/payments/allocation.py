@@ -130,11 +130,6 @@ def place(amount: Money, debts: Sequence[Debt], *, pack: Jurisdiction) -> tuple[
     )
 
 
-def total_left(debts: Sequence[Debt], currency: str) -> Money:
-    """All that is left on the loans."""
-    return Money(sum(_left(debt) for debt in debts), currency)
-
-
 def facts_of(placed: Sequence[Placed]) -> dict[str, Any]:
     """The placement as it is stored with the payment: codes and integers, no words."""
     return {

@@ -24,7 +24,6 @@ class Move(StrEnum):
     #: it follows from another change
     FOLLOWS_MORE = "follows_more"
     FOLLOWS_LESS = "follows_less"
-    FOLLOWS = "follows"
     LATER = "later"
     EARLIER = "earlier"
     #: asked for and given, given without asking, asked for and not given

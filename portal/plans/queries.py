@@ -21,7 +21,7 @@ from portal.hardship.queries import latest_report_for
 from portal.keys import Keys
 from portal.money import Money
 from portal.plans.agreement import WrittenItem, items_of
-from portal.plans.lifecycle import OFFERED, OPEN, PlanState
+from portal.plans.lifecycle import OFFERED
 from portal.plans.models import (
     Agreement,
     Negotiation,
@@ -225,24 +225,10 @@ def negotiation_view(connection: Connection, negotiation_id: int) -> Negotiation
     return _negotiation(connection, _negotiations().where(Negotiation.id == negotiation_id))
 
 
-def proposal_view(connection: Connection, proposal_id: int) -> ProposalView | None:
-    """One round by id, for the desk."""
-    row = connection.execute(_proposals().where(Proposal.id == proposal_id)).one_or_none()
-    return None if row is None else _proposal(row)
-
-
 def proposal_for(connection: Connection, borrower_id: int, reference: str) -> ProposalView | None:
     """The borrower's own round of that reference, or nothing."""
     row = connection.execute(
         _proposals().where(Proposal.borrower_id == borrower_id, Proposal.reference == reference)
-    ).one_or_none()
-    return None if row is None else _proposal(row)
-
-
-def open_proposal_of(connection: Connection, negotiation_id: int) -> ProposalView | None:
-    """The round of a case that is open, or nothing."""
-    row = connection.execute(
-        _proposals().where(Proposal.negotiation_id == negotiation_id, Proposal.state.in_(OPEN))
     ).one_or_none()
     return None if row is None else _proposal(row)
 
@@ -302,11 +288,6 @@ def _proposals() -> Select[*tuple[Any, ...]]:
 def _proposal(row: Row[Any]) -> ProposalView:
     facts = dict(row._mapping)
     return ProposalView(terms=Terms.parse(facts.pop("terms_text")), **facts)
-
-
-def active_plan_for(connection: Connection, borrower_id: int) -> PlanView | None:
-    """The borrower's plan in force, the newest where several loans have their own; or nothing."""
-    return _plan(connection, _plans().where(Plan.borrower_id == borrower_id, Plan.state == PlanState.ACTIVE))
 
 
 def latest_plan_for(connection: Connection, borrower_id: int) -> PlanView | None:

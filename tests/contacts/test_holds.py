@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from sqlalchemy import func, select
 
 from portal.audit import AuditEntry
 from portal.contacts.models import Agency, Hold
 from portal.contacts.operations import lift_ended, lift_hold, place_hold
-from portal.contacts.queries import agencies, holds_in_force, may_contact
+from portal.contacts.queries import agencies, holds_in_force
 from portal.db import Database
-from portal.jurisdictions import pack
 from portal.keys import Keys
 from tests.people import lin, zhao
 
@@ -60,46 +58,13 @@ def test_a_hold_ends_with_its_date_and_is_then_lifted(database: Database, keys: 
         assert holds_in_force(connection, borrower_id, now=end) == ()
 
 
-@pytest.mark.parametrize(
-    ("local_time", "asked_for", "allowed", "reason"),
-    [
-        (time(7, 59), False, False, "quiet_hours"),
-        (time(8, 0), False, True, ""),
-        (time(21, 59), False, True, ""),
-        (time(22, 0), False, False, "quiet_hours"),
-        (time(3, 0), True, True, ""),
-    ],
-)
-def test_hours_bind_us_but_not_what_was_asked_for(
-    sqlite_database: Database, keys: Keys, local_time: time, asked_for: bool, allowed: bool, reason: str
-) -> None:
-    borrower_id = sqlite_database.write(lambda s: lin(s, keys))
-
-    with sqlite_database.read() as connection:
-        answer = may_contact(connection, borrower_id, now=NOW, local_time=local_time, asked_for=asked_for)
-
-    assert (answer.allowed, answer.reason) == (allowed, reason)
-
-
-def test_another_place_has_other_hours(sqlite_database: Database, keys: Keys) -> None:
-    borrower_id = sqlite_database.write(lambda s: lin(s, keys))
-
-    with sqlite_database.read() as connection:
-        answer = may_contact(
-            connection, borrower_id, now=NOW, local_time=time(21, 30), hours=pack("us").contact_hours
-        )
-
-    assert not answer.allowed
-
-
 def test_a_hold_rests_its_own_borrower_and_nobody_else(database: Database, keys: Keys) -> None:
     held, other = database.write(lambda s: (lin(s, keys), zhao(s, keys)))
     database.write(lambda s: place_hold(s, borrower_id=held, now=NOW, **PAUSE))
 
     with database.read() as connection:
-        assert may_contact(connection, held, now=NOW, local_time=time(10)).reason == "proposal_open"
-        assert may_contact(connection, held, now=NOW, local_time=time(10), asked_for=True).allowed
-        assert may_contact(connection, other, now=NOW, local_time=time(10)).allowed
+        assert [hold.reason for hold in holds_in_force(connection, held, now=NOW)] == ["proposal_open"]
+        assert holds_in_force(connection, other, now=NOW) == ()
 
 
 def test_the_bank_stands_first_and_ended_contracts_last(sqlite_database: Database) -> None:

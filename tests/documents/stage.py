@@ -6,12 +6,14 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import select
+
 from portal.db import Database
 from portal.documents import checking, operations
 from portal.documents.kinds import DEFAULT_LIMITS, Limits
 from portal.documents.lifecycle import DocumentState
 from portal.documents.media import media_type_of
-from portal.documents.models import Document
+from portal.documents.models import Document, DocumentAllowance
 from portal.documents.operations import Original, Upload
 from portal.gateways.storage import FolderStorage
 from portal.hardship import operations as hardship
@@ -104,6 +106,15 @@ class Stage:
     def state(self, original: Original) -> DocumentState:
         """Where the file stands."""
         return DocumentState(self.row(original).state)
+
+    def allowance(self) -> tuple[int, int]:
+        """How many files and bytes the case holds."""
+        held = select(DocumentAllowance.files, DocumentAllowance.bytes).where(
+            DocumentAllowance.report_id == self.report
+        )
+        with self.database.read() as connection:
+            files, size = connection.execute(held).one()
+        return files, size
 
     def objects(self) -> set[str]:
         """What lies in the store."""

@@ -102,10 +102,6 @@ def test_during_a_rotation_either_secret_does() -> None:
     assert rotating.verify_event(event(), header(event(), secret="whsec_new"), now=NOW)
 
 
-def _both(first: str, second: str) -> str:
-    return first + "," + second.split(",")[1]
-
-
 FORGERIES: dict[str, Callable[[], tuple[bytes, str | None]]] = {
     "no header": lambda: (event(), None),
     "empty header": lambda: (event(), ""),
@@ -294,8 +290,6 @@ def test_contract_an_expired_checkout_stays_expired(provider: StripeGateway) -> 
 def test_contract_what_does_not_exist_is_a_clear_no(provider: StripeGateway) -> None:
     with pytest.raises(ProviderRefused, match="resource_missing"):
         provider.fetch("cs_test_none")
-    with pytest.raises(ProviderRefused, match="resource_missing"):
-        provider.fetch_intent("pi_none")
 
 
 def test_contract_a_life_that_is_over_is_refused(provider: StripeGateway) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import time
 
 import pytest
 
@@ -80,3 +81,20 @@ def test_an_unknown_place_is_refused() -> None:
 def test_an_unknown_product_class_is_refused() -> None:
     with pytest.raises(LookupError):
         pack("cn").allocation_order("mortgage", 3)
+
+
+@pytest.mark.parametrize(
+    ("code", "local", "allowed"),
+    [
+        ("cn", time(7, 59), False),
+        ("cn", time(8, 0), True),
+        ("cn", time(21, 59), True),
+        ("cn", time(22, 0), False),
+        ("us", time(20, 59), True),
+        ("us", time(21, 0), False),
+    ],
+)
+def test_contact_hours_open_on_their_first_minute_and_close_on_their_last(
+    code: str, local: time, allowed: bool
+) -> None:
+    assert pack(code).contact_hours.allow(local) is allowed

@@ -35,14 +35,12 @@ from portal.plans.operations import (
     withdraw,
 )
 from portal.plans.queries import (
-    active_plan_for,
     agreements_for,
     latest_negotiation_for,
     latest_plan_for,
     loans_in_plans,
     open_negotiation_for,
     proposal_for,
-    proposal_view,
 )
 from portal.plans.terms import TermsRequest
 from portal.states import NotAllowed
@@ -210,7 +208,7 @@ def test_a_counter_offer_takes_the_place_of_the_round_and_can_be_accepted(lin_st
     made = lin_story.accept(offered, offer, version=1)
 
     with lin_story.database.read() as connection:
-        plan = active_plan_for(connection, lin_story.lin)
+        plan = latest_plan_for(connection, lin_story.lin)
         left = balances_for(connection, lin_story.lin).loan("C-LIN-1")
     assert plan is not None
     assert plan.reference == made.reference
@@ -276,7 +274,7 @@ def test_an_offer_lapses_at_the_end_of_its_fourteenth_day(lin_story: Story) -> N
     assert lin_story.write(lambda s: lapse_offers(s, now=midnight)) == 0
 
     with lin_story.database.read() as connection:
-        view = proposal_view(connection, receipt.proposal_id)
+        view = proposal_for(connection, lin_story.lin, receipt.reference)
     assert view is not None
     assert view.state == "lapsed"
     assert holds(lin_story) == set()
@@ -387,7 +385,7 @@ def test_payments_meet_instalments_in_order_once_each_and_complete_the_plan(lin_
     assert receive(lin_story, made.plan_id, first, 162_250) == yuan("1622.50")
     assert receive(lin_story, made.plan_id, first, 162_250) == yuan("1622.50")
     with lin_story.database.read() as connection:
-        plan = active_plan_for(connection, lin_story.lin)
+        plan = latest_plan_for(connection, lin_story.lin)
     assert plan is not None
     assert (plan.paid, plan.left) == (yuan("1622.50"), yuan("16647.50"))
     assert plan.next_instalment is not None
@@ -397,7 +395,6 @@ def test_payments_meet_instalments_in_order_once_each_and_complete_the_plan(lin_
     assert receive(lin_story, made.plan_id, rest, 2_000_000) == yuan("16647.50")
 
     with lin_story.database.read() as connection:
-        assert active_plan_for(connection, lin_story.lin) is None
         done = latest_plan_for(connection, lin_story.lin)
         counted = connection.execute(select(func.sum(PlanReceipt.amount_minor))).scalar()
         assert loans_in_plans(connection, lin_story.lin) == frozenset()
@@ -410,7 +407,7 @@ def test_payments_meet_instalments_in_order_once_each_and_complete_the_plan(lin_
 def test_overdue_is_computed_after_three_days_of_grace(lin_story: Story) -> None:
     lin_story.plan()
     with lin_story.database.read() as connection:
-        plan = active_plan_for(connection, lin_story.lin)
+        plan = latest_plan_for(connection, lin_story.lin)
     assert plan is not None
     due = plan.instalments[0].due_on
 
@@ -445,7 +442,7 @@ def test_the_stored_terms_never_change(lin_story: Story) -> None:
     lin_story.accept(receipt.proposal_id, receipt.terms, version=2)
 
     with lin_story.database.read() as connection:
-        view = proposal_view(connection, receipt.proposal_id)
+        view = proposal_for(connection, lin_story.lin, receipt.reference)
         agreement_count = connection.execute(select(func.count()).select_from(Agreement)).scalar()
     assert view is not None
     assert view.terms.digest() == view.terms_hash == receipt.terms_hash

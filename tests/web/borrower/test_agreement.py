@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from portal.messages.models import Message
 from portal.plans.models import Plan
 from portal.plans.operations import Receipt
-from portal.plans.queries import active_plan_for, agreements_for
+from portal.plans.queries import agreements_for, latest_plan_for
 from tests import people
 from tests.people import sign_in
 from tests.plans.people import Story
@@ -65,7 +65,7 @@ def test_the_kept_agreement_is_the_one_that_was_read(
     client.post(f"{address}/confirm", data={"csrf_token": csrf, "code": last_code(lin_story)})
 
     with lin_story.database.read() as connection:
-        plan = active_plan_for(connection, lin_story.lin)
+        plan = latest_plan_for(connection, lin_story.lin)
         assert plan is not None
         loan, card = agreements_for(connection, lin_story.lin, plan.plan_id)
     read_after = text_of(client, f"/my/plan/agreement/{plan.reference}")
@@ -93,7 +93,7 @@ def test_no_name_is_kept_in_the_clear(portal_app: Flask, lin_story: Story, appro
     client.post(f"{address}/confirm", data={"csrf_token": csrf, "code": last_code(lin_story)})
 
     with lin_story.database.read() as connection:
-        plan = active_plan_for(connection, lin_story.lin)
+        plan = latest_plan_for(connection, lin_story.lin)
         assert plan is not None
         kept = agreements_for(connection, lin_story.lin, plan.plan_id)
     assert "林晓" not in str(kept)
