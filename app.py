@@ -12,7 +12,7 @@ from portal.gateways import sms, storage, stripe
 from portal.keys import Keys
 from portal.settings import Settings
 from portal.signing import Signer
-from portal.web import catalogues, errors, locale, marks, pages, security, templates
+from portal.web import bars, catalogues, errors, locale, marks, pages, security, templates
 from portal.web.borrower import blueprint as borrower
 from portal.web.callbacks import blueprint as callbacks
 from portal.web.context import Portal, clock_of, working_days_of
@@ -47,7 +47,7 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=110 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, MAX_FORM_PARTS=500)
     app.secret_key = settings.pepper
     app.extensions["portal"] = compose(settings, clock=clock, db=db)
-    for part in (templates, locale, catalogues, marks, pages, errors, security):
+    for part in (templates, locale, catalogues, marks, bars, pages, errors, security):
         part.init_app(app)
     for door in (public, borrower, desk, callbacks):
         app.register_blueprint(door)

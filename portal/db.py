@@ -8,7 +8,9 @@ IMMEDIATE; every SQLite connection has WAL, synchronous=FULL and foreign keys on
 from __future__ import annotations
 
 import random
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,7 +31,7 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -151,6 +153,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self.writer: Engine = self._engine(read_only=False)
         self.reader: Engine = self._engine(read_only=True)
+        self._of_thread = threading.local()
+        self._reading: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def _engine(self, *, read_only: bool) -> Engine:
         if not self.is_sqlite:
@@ -180,9 +184,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for statements that change nothing."""
-        with self.reader.connect() as connection:
+        """A connection for statements that change nothing.
+
+        Each statement stands alone (autocommit), so a thread keeps its connection from read to read:
+        fetching one from the pool and giving it back costs as much as the statement. After a failed
+        statement the connection is given up and the next read asks the pool for another.
+        """
+        connection = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = self.reader.connect()
+            self._reading.add(connection)
+        try:
             yield connection
+        except SQLAlchemyError:
+            self._of_thread.connection = None
+            connection.close()
+            raise
 
     def write(self, unit: Callable[[Session], T]) -> T:
         """Run `unit` in one transaction and commit; the whole of it again on a conflict."""
@@ -212,7 +229,10 @@ class Database:
             raise RuntimeError(f"SQLite settings are not durable: {found}")
 
     def dispose(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection; the next read or write opens new ones."""
+        for connection in list(self._reading):
+            connection.close()
+        self._of_thread = threading.local()
         self.reader.dispose()
         self.writer.dispose()
 

@@ -6,6 +6,7 @@ are the truth; nothing here computes interest.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -223,11 +224,19 @@ def instalments(terms: LoanTerms) -> Iterator[Instalment]:
     The last falls due on the maturity date, the others on the pay day of the months before it (the
     last day where a month lacks it).
     """
+    return iter(_instalments(terms))
+
+
+@functools.lru_cache(8192)
+def _instalments(terms: LoanTerms) -> tuple[Instalment, ...]:
+    """Kept: the same terms always have the same instalments, and pages ask for them several times."""
     parts = tuple(_PRINCIPAL_PARTS[terms.method](terms))
+    made = []
     for index, minor in enumerate(parts):
         before = len(parts) - 1 - index
         due_on = add_months(terms.matures_on, -before, day=terms.pay_day) if before else terms.matures_on
-        yield Instalment(due_on, minor)
+        made.append(Instalment(due_on, minor))
+    return tuple(made)
 
 
 def _equal_principal(terms: LoanTerms) -> Iterator[int]:

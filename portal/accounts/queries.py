@@ -5,7 +5,7 @@ Core statements only, built once; each loads for its owner and answers with froz
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -166,52 +166,7 @@ class LineView:
     reverses_ref: str | None = None
 
 
-_BALANCES = (
-    select(_LOAN, *(column for column in _BALANCE.c if column.name != "loan_id"))
-    .join(_BALANCE, _BALANCE.c.loan_id == _LOAN.c.id)
-    .where(_LOAN.c.borrower_id == bindparam("borrower_id"))
-    .order_by(_BALANCE.c.due_now_minor.desc(), _LOAN.c.loan_ref)
-)
-
-
-def balances_for(connection: Connection, borrower_id: int) -> BorrowerBalance:
-    """The figures of every loan of the borrower, the most due first; one statement."""
-    rows = connection.execute(_BALANCES, {"borrower_id": borrower_id}).all()
-    loans = tuple(_loan_view(row) for row in rows)
-    currencies = dict.fromkeys(loan.currency for loan in loans)
-    return BorrowerBalance(loans, tuple(_totals(currency, loans) for currency in currencies))
-
-
-def _loan_view(row: Row[tuple[object, ...]]) -> LoanView:
-    fact = row._mapping
-    currency: str = fact["currency"]
-
-    def money(name: str) -> Money:
-        return Money(fact[f"{name}_minor"], currency)
-
-    components = {}
-    for name in READING_ORDER:
-        owed, paid, forgiven = money(f"{name}_owed"), money(f"{name}_paid"), money(f"{name}_forgiven")
-        components[name] = ComponentFigures(owed, paid, forgiven, owed - paid - forgiven)
-    sums = _sum_of(components.values(), currency)
-    due_now = money("due_now")
-    plain: dict[str, Any] = {name: fact[name] for name in _PLAIN}
-    return LoanView(
-        loan_id=fact["id"],
-        principal=money("principal"),
-        components=components,
-        owed=sums.owed,
-        paid=sums.paid,
-        forgiven=sums.forgiven,
-        left=sums.left,
-        due_now=due_now,
-        not_yet_due=sums.left - due_now,
-        principal_due=money("principal_due"),
-        overpaid=money("suspense"),
-        **plain,
-    )
-
-
+#: The columns that a LoanView takes as they are.
 _PLAIN = (
     "loan_ref",
     "product",
@@ -230,19 +185,80 @@ _PLAIN = (
     "version",
     "line_count",
 )
+_AMOUNTS = ("principal", "due_now", "principal_due", "suspense")
+_SUMS = tuple(f"{name}_{sum_}" for name in READING_ORDER for sum_ in ("owed", "paid", "forgiven"))
+_FACTS = {column.name: column for column in (*_BALANCE.c, *_LOAN.c)}
+_BALANCES = (
+    select(
+        _LOAN.c.id,
+        *(_FACTS[name] for name in _PLAIN),
+        *(_FACTS[f"{name}_minor"] for name in (*_AMOUNTS, *_SUMS)),
+    )
+    .join(_BALANCE, _BALANCE.c.loan_id == _LOAN.c.id)
+    .where(_LOAN.c.borrower_id == bindparam("borrower_id"))
+    .order_by(_BALANCE.c.due_now_minor.desc(), _LOAN.c.loan_ref)
+)
 
 
-def _sum_of(parts: Iterable[ComponentFigures], currency: str) -> ComponentFigures:
-    owed = paid = forgiven = left = Money.zero(currency)
-    for part in parts:
-        owed, paid = owed + part.owed, paid + part.paid
-        forgiven, left = forgiven + part.forgiven, left + part.left
-    return ComponentFigures(owed, paid, forgiven, left)
+def balances_for(connection: Connection, borrower_id: int) -> BorrowerBalance:
+    """The figures of every loan of the borrower, the most due first; one statement."""
+    rows = connection.execute(_BALANCES, {"borrower_id": borrower_id}).all()
+    loans = tuple(_loan_view(row) for row in rows)
+    currencies = dict.fromkeys(loan.currency for loan in loans)
+    return BorrowerBalance(loans, tuple(_totals(currency, loans) for currency in currencies))
+
+
+def _loan_view(row: Row[Any]) -> LoanView:
+    """A row of _BALANCES, whose columns are read by place: a page reads dozens."""
+    facts: list[Any] = list(row)
+    plain = dict(zip(_PLAIN, facts[1:]))
+    principal, due_now, principal_due, suspense, *sums = facts[1 + len(_PLAIN) :]
+    currency: str = plain["currency"]
+    by_component = zip(sums[0::3], sums[1::3], sums[2::3])
+    components = {
+        name: _figures(owed, paid, forgiven, currency)
+        for name, (owed, paid, forgiven) in zip(READING_ORDER, by_component)
+    }
+    whole = _sum_of(components.values(), currency)
+    return LoanView(
+        loan_id=facts[0],
+        principal=Money(principal, currency),
+        components=components,
+        owed=whole.owed,
+        paid=whole.paid,
+        forgiven=whole.forgiven,
+        left=whole.left,
+        due_now=Money(due_now, currency),
+        not_yet_due=Money(whole.left.minor - due_now, currency),
+        principal_due=Money(principal_due, currency),
+        overpaid=Money(suspense, currency),
+        **plain,
+    )
+
+
+def _figures(owed: int, paid: int, forgiven: int, currency: str) -> ComponentFigures:
+    """The figures of one component, or of several together, from their sums in minor units."""
+    return ComponentFigures(
+        Money(owed, currency),
+        Money(paid, currency),
+        Money(forgiven, currency),
+        Money(owed - paid - forgiven, currency),
+    )
+
+
+def _sum_of(parts: Collection[ComponentFigures], currency: str) -> ComponentFigures:
+    """`parts`, all of `currency`, together."""
+    return _figures(
+        sum(part.owed.minor for part in parts),
+        sum(part.paid.minor for part in parts),
+        sum(part.forgiven.minor for part in parts),
+        currency,
+    )
 
 
 def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:
     ours = tuple(loan for loan in loans if loan.currency == currency)
-    components = {name: _sum_of((loan.components[name] for loan in ours), currency) for name in READING_ORDER}
+    components = {name: _sum_of([loan.components[name] for loan in ours], currency) for name in READING_ORDER}
     due_now = Money.sum((loan.due_now for loan in ours), currency)
     sums = _sum_of(components.values(), currency)
     return CurrencyTotals(

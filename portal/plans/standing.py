@@ -23,7 +23,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal,
+    literal_column,
     null,
     or_,
     select,
@@ -105,7 +105,7 @@ def standing_for(
     given = {"borrower_id": borrower_id, "now": now, "notice_ref": notice_ref}
     parts: dict[str, list[dict[str, Any]]] = {}
     for row in connection.execute(_STANDING, given):
-        parts.setdefault(row.part, []).append(row._asdict())
+        parts.setdefault(row[0], []).append(dict(zip(_COLUMNS, row)))
     notices = tuple(_notice(fact) for fact in parts.get("notice", ()))
     proposal = parts.get("proposal")
     plan = parts.get("plan")
@@ -230,10 +230,17 @@ _NOW: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
 
 def _part(name: str, source: FromClause, **columns: ColumnElement[Any]) -> Select[Any]:
     """One part: the given columns where they belong, typed nothing everywhere else."""
-    given = {"part": literal(name, String), **columns}
+    given = {"part": _settled(name), **columns}
     return select(
         *(given.get(key, cast(null(), kind)).label(key) for key, kind in _COLUMNS.items())
     ).select_from(source)
+
+
+def _settled(word: str) -> ColumnElement[str]:
+    """A word of ours as part of the statement; a value beside it would be bound again for every page."""
+    if not word.replace("_", "").isalpha():
+        raise ValueError(f"not a word: {word!r}")
+    return literal_column(f"'{word}'", String)
 
 
 def _table(model: type) -> Table:
@@ -256,9 +263,9 @@ def _hand() -> CTE:
         .join(_NOTICES, _NOTICES.c.id == _CHALLENGES.c.notice_id)
         .where(
             _CHALLENGES.c.borrower_id == _BORROWER,
-            _CHALLENGES.c.purpose == "sign_in",
+            _CHALLENGES.c.purpose == _settled("sign_in"),
             _CHALLENGES.c.used_at.is_not(None),
-            _NOTICES.c.status != "withdrawn",
+            _NOTICES.c.status != _settled("withdrawn"),
             *_THEIRS,
         )
         .order_by(_CHALLENGES.c.created_at.desc())
@@ -266,7 +273,7 @@ def _hand() -> CTE:
     )
     latest = (
         select(_NOTICES.c.id)
-        .where(*_THEIRS, _NOTICES.c.status != "withdrawn")
+        .where(*_THEIRS, _NOTICES.c.status != _settled("withdrawn"))
         .order_by(_NOTICES.c.issued_at.desc(), _NOTICES.c.id.desc())
         .limit(1)
     )
@@ -340,10 +347,10 @@ def _plan_parts() -> tuple[Select[Any], ...]:
     ).where(
         _NEGOTIATIONS.c.borrower_id == _BORROWER,
         _NEGOTIATIONS.c.closed_at.is_(None),
-        _PROPOSALS.c.state.in_([state.value for state in OPEN]),
+        or_(*(_PROPOSALS.c.state == _settled(state.value) for state in OPEN)),
     )
     plans = _part("plan", _PLANS, ref=_PLANS.c.reference).where(
-        _PLANS.c.borrower_id == _BORROWER, _PLANS.c.state == PlanState.ACTIVE.value
+        _PLANS.c.borrower_id == _BORROWER, _PLANS.c.state == _settled(PlanState.ACTIVE.value)
     )
     return proposals, plans
 

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, get_locale
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
@@ -72,22 +72,27 @@ def _forget() -> None:
     _chosen.set("")
 
 
+#: Markup of a plain string without asking what else it could be; only for what is escaped already.
+as_markup: Callable[[str], Markup] = functools.partial(str.__new__, Markup)
+
+
 @functools.cache
-def amount_formatter(locale: str, currency: str, symbol: bool) -> Callable[[int], str]:
-    """A function from minor units to the text Babel would print, compiled from Babel's own output.
+def amount_formatter(locale: str, currency: str, symbol: bool) -> Callable[[int], Markup]:
+    """A function from minor units to the text Babel would print, compiled from Babel's own output and
+    escaped once, so that pages print it as it is.
 
     It is proved on samples when it is made; where the pattern is not a plain prefix, groups of
     three and a suffix, Babel itself is called each time.
     """
     exponent = EXPONENTS[currency]
 
-    def by_babel(minor: int) -> str:
+    def by_babel(minor: int) -> Markup:
         value = Decimal(minor).scaleb(-exponent)
         if symbol:
             text = str(format_currency(value, currency, locale=_babel_locale(locale)))
-            return text.replace("CN¥", "¥")  # one bank, one yuan: the longer sign only frightens
+            return escape(text.replace("CN¥", "¥"))  # one bank, one yuan: the longer sign only frightens
         pattern = "#,##0." + "0" * exponent if exponent else "#,##0"
-        return str(format_decimal(value, pattern, locale=_babel_locale(locale)))
+        return escape(format_decimal(value, pattern, locale=_babel_locale(locale)))
 
     if exponent == 1:
         return by_babel
@@ -97,11 +102,11 @@ def amount_formatter(locale: str, currency: str, symbol: bool) -> Callable[[int]
     if not found or by_babel(0) != f"{prefix}0{'.' + '0' * exponent if exponent else ''}{suffix}":
         return by_babel
 
-    def compiled(minor: int) -> str:
+    def compiled(minor: int) -> Markup:
         sign = "−" if minor < 0 else ""
         whole, rest = divmod(abs(minor), 10**exponent)
         tail = f".{rest:0{exponent}d}" if exponent else ""
-        return f"{sign}{prefix}{whole:,}{tail}{suffix}"
+        return as_markup(f"{sign}{prefix}{whole:,}{tail}{suffix}")  # digits between what Babel's were escaped
 
     return compiled
 
@@ -110,23 +115,23 @@ def _babel_locale(locale: str) -> str:
     return {"zh": "zh_Hans_CN", "zh_Hant": "zh_Hant_HK", "en": "en_GB"}[locale]
 
 
-def money_text(amount: Money) -> str:
+def money_text(amount: Money) -> Markup:
     """An amount with its currency sign, as the reader's language writes it."""
     return amount_formatter(current_locale(), amount.currency, True)(amount.minor)
 
 
-def amount_text(amount: Money) -> str:
+def amount_text(amount: Money) -> Markup:
     """An amount without a sign, for tables that name the unit."""
     return amount_formatter(current_locale(), amount.currency, False)(amount.minor)
 
 
 @functools.lru_cache(4096)
-def _day(day: date, locale: str, style: str) -> str:
+def _day(day: date, locale: str, style: str) -> Markup:
     pattern = {"zh": {"long": "y年M月d日", "short": "M月d日"}, "en": {"long": "d MMMM y", "short": "d MMM"}}
     by_language = pattern["en" if locale == "en" else "zh"]
     if style == "weekday":
-        return str(format_date(day, "EEEE", locale=_babel_locale(locale)))
-    return str(format_date(day, by_language[style], locale=_babel_locale(locale)))
+        return escape(format_date(day, "EEEE", locale=_babel_locale(locale)))
+    return escape(format_date(day, by_language[style], locale=_babel_locale(locale)))
 
 
 def day_text(day: date | None, style: str = "long") -> str:
@@ -135,12 +140,12 @@ def day_text(day: date | None, style: str = "long") -> str:
 
 
 @functools.lru_cache(4096)
-def _moment(local: datetime, locale: str, style: str) -> str:
+def _moment(local: datetime, locale: str, style: str) -> Markup:
     pattern = {
         "zh": {"long": "y年M月d日 HH:mm", "short": "M月d日 HH:mm", "time": "HH:mm"},
         "en": {"long": "d MMMM y, HH:mm", "short": "d MMM, HH:mm", "time": "HH:mm"},
     }
-    return str(
+    return escape(
         format_datetime(local, pattern["en" if locale == "en" else "zh"][style], locale=_babel_locale(locale))
     )
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 
 from flask import Flask
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from portal.money import Money
-from portal.web.locale import amount_text, money_text
+from portal.web.locale import amount_text, as_markup, money_text
 
 #: Line icons of one stroke; decorative, the words stand beside them.
 SHAPES = {
@@ -48,19 +48,17 @@ def icon(name: str, more: str = "") -> Markup:
 def amount(money: Money, signed: bool = False) -> Markup:
     """An amount without its currency, which the table's caption names; `signed` prints + or − and a space."""
     if not signed:
-        return Markup(f'<span class="m">{escape(amount_text(money))}</span>')
+        return as_markup(f'<span class="m">{amount_text(money)}</span>')
     sign = "−" if money.minor < 0 else "+"
-    return Markup(
-        f'<span class="m">{sign} {escape(amount_text(-money if money.minor < 0 else money))}</span>'
-    )
+    return as_markup(f'<span class="m">{sign} {amount_text(-money if money.minor < 0 else money)}</span>')
 
 
 def figure(money: Money) -> Markup:
     """The one large figure of a page: with its currency, the decimals smaller."""
     whole, point, decimals = money_text(money).rpartition(".")
     if not point:
-        return Markup(f'<span class="m">{escape(decimals)}</span>')
-    return Markup(f'<span class="m">{escape(whole)}<span class="dec">.{escape(decimals)}</span></span>')
+        return Markup(f'<span class="m">{decimals}</span>')
+    return Markup(f'<span class="m">{whole}<span class="dec">.{decimals}</span></span>')
 
 
 def init_app(app: Flask) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import functools
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
-from flask_login import LoginManager, UserMixin, current_user
+from flask import Flask, Request, Response, abort, current_app, g, redirect, request, url_for
+from flask.sessions import NullSession, SessionInterface
+from flask_login import LoginManager, UserMixin
 
 from portal.access import queries, sessions
 from portal.access.challenges import CodeSender
@@ -23,6 +24,9 @@ from portal.access.limits import SEEN_EVERY, network_of
 from portal.messages.operations import queue
 from portal.web.context import portal
 from portal.web.locale import LANGUAGE_COOKIE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SESSION_COOKIE = "portal_session"
 STAFF_COOKIE = "portal_desk"
@@ -144,8 +148,13 @@ def policy_of(app: Flask, endpoint: str) -> Policy | None:
 
 
 def who() -> SignedInBorrower | SignedInStaff | None:
-    """The person behind this request, loaded once."""
-    person = current_user._get_current_object()
+    """The person behind this request, loaded once and kept where Flask-Login keeps it.
+
+    Flask-Login's own search goes through a signed session and a remembering cookie first; there are none.
+    """
+    if "_login_user" not in g:
+        g._login_user = load_person(request)
+    person = g._login_user
     return person if isinstance(person, SignedInBorrower | SignedInStaff) else None
 
 
@@ -303,6 +312,14 @@ def _origin(address: str) -> tuple[str, str | None, int | None]:
         return "", None, None
 
 
+class NoSession(SessionInterface):
+    """Flask's signed cookie is not used: what a browser may keep are our own cookies, each with a purpose."""
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        """A session that holds nothing and refuses to."""
+        return self.make_null_session(app)
+
+
 def headers_of(app: Flask) -> list[tuple[str, str]]:
     """The response headers of every page, made once."""
     settings = app.extensions["portal"].settings
@@ -324,17 +341,31 @@ def headers_of(app: Flask) -> list[tuple[str, str]]:
     return made
 
 
+class FixedHeaders:
+    """Adds the headers of every page where the answer has none of its own; the list is made once."""
+
+    def __init__(self, application: WSGIApplication, fixed: list[tuple[str, str]]) -> None:
+        self.application = application
+        self.fixed = [(name, value, name.lower()) for name, value in fixed]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer as the application does, with the headers."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            there = {name.lower() for name, _ in headers}
+            more = [(name, value) for name, value, low in self.fixed if low not in there]
+            return start_response(status, headers + more, *error)
+
+        return self.application(environ, start)
+
+
 def init_app(app: Flask) -> None:
     """Sessions by row, the guard before every request, the headers after every one."""
-    manager = LoginManager(app)
+    app.session_interface = NoSession()
+    manager = LoginManager(app, add_context_processor=False)
     manager.session_protection = None
     manager.request_loader(load_person)
-    fixed = headers_of(app)
     app.before_request(guard)
-
-    @app.after_request
-    def finish(response: Response) -> Response:
-        for name, value in fixed:
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
+    app.wsgi_app = FixedHeaders(  # type: ignore[method-assign]
+        app.wsgi_app, [*headers_of(app), ("Cache-Control", "no-store")]
+    )

@@ -26,7 +26,7 @@ from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
 from portal.web import catalogues
-from portal.web.locale import current_locale
+from portal.web.locale import as_markup, current_locale
 
 #: What always prints the same for the same words: evaluated while compiling when the arguments are there.
 SETTLED = ("icon", "static", "url_for")
@@ -40,7 +40,8 @@ def escaped(value: Any) -> str:
 
 
 class QuickMacro(Macro):
-    """A macro called with plain arguments runs its body at once; everything else is Jinja's way."""
+    """A macro called with plain arguments runs its body at once; everything else is Jinja's way. What
+    a macro prints, it has escaped."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -52,7 +53,7 @@ class QuickMacro(Macro):
         """The macro's text as markup."""
         if kwargs or len(args) > self._most:
             return super().__call__(*args, **kwargs)
-        return Markup(self._func(*args, *self._absent[len(args)]))  # noqa: S704 - a macro escapes what it prints
+        return as_markup(self._func(*args, *self._absent[len(args)]))
 
 
 class SharedTemplate(Template):

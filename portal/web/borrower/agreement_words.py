@@ -78,7 +78,9 @@ def _structure(draft: AgreementDraft) -> tuple[tuple[str, ...], ...]:
 
 def _loan_rows(loan: CoveredLoan, names: dict[str, str]) -> list[tuple[str, str, str]]:
     parts = dict(loan.parts)
-    rows = [(loan.loan_ref, names[code], amount_text(parts[code])) for code in names if code in parts]
+    rows: list[tuple[str, str, str]] = [
+        (loan.loan_ref, names[code], amount_text(parts[code])) for code in names if code in parts
+    ]
     return rows or [(loan.loan_ref, _("In all"), amount_text(loan.covered))]
 
 

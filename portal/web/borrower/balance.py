@@ -14,6 +14,7 @@ from portal.money import Money
 from portal.plans import standing as standings
 from portal.web.context import portal
 from portal.web.forms import whole_number
+from portal.web.pages import address
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("balance", __name__)
@@ -176,12 +177,12 @@ def address_of(total: CurrencyTotals) -> Callable[[str], str]:
     """Where a component of the total is explained: at the loan itself when there is only one."""
     if len(total.loans) == 1:
         return links_of(total.loans[0])
-    return lambda name: url_for("borrower.balance.total", currency=total.currency, figure=name)
+    return lambda name: address("borrower.balance.total", currency=total.currency, figure=name)
 
 
 def links_of(view: LoanView) -> Callable[[str], str]:
     """Where a component of the loan is explained."""
-    return lambda name: url_for("borrower.balance.explain", loan_ref=view.loan_ref, figure=name)
+    return lambda name: address("borrower.balance.explain", loan_ref=view.loan_ref, figure=name)
 
 
 def principal_of(view: LoanView) -> explanation.DuePrincipal:
