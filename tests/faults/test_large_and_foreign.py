@@ -88,3 +88,16 @@ def test_static_files_carry_the_policy_too(sqlite_app: Flask) -> None:
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "/desk/\r\nX-Evil: 1", "/desk/\\evil.example", "/desk/" + "a" * 600]
+)
+def test_the_way_on_after_signing_in_is_a_page_of_the_desk(
+    sqlite_client: FlaskClient, sqlite_database: Database, keys: Keys, wanted: str
+) -> None:
+    people.sign_in_staff(sqlite_client, sqlite_database.write(lambda session: people.mei(session, keys)))
+
+    answer = sqlite_client.get("/desk/sign-in", query_string={"next": wanted})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/desk")

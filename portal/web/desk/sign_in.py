@@ -13,7 +13,7 @@ from portal.access import passwords, queries, sessions, staff
 from portal.access.operations import TryLater
 from portal.web import errors
 from portal.web.context import portal
-from portal.web.forms import Form
+from portal.web.forms import Form, own_path
 from portal.web.security import (
     STAFF_COOKIE,
     SignedInStaff,
@@ -118,7 +118,7 @@ def _role_of(opened: sessions.OpenedSession) -> str:
 
 def _destination(role: str) -> str:
     """The page of the desk somebody was on the way to, else the first one of their role."""
-    wanted = request.values.get("next", "")
+    wanted = own_path(request.values.get("next")) or ""
     if wanted.startswith(("/desk/", "/desk?")) and not wanted.startswith(url_for("desk.sign_in.page")):
         return wanted
     return url_for("desk.dashboard.page" if role == "operator" else "desk.queue.page")
