@@ -94,15 +94,28 @@ def start_sign_in(
 def start_again(
     session: Session, *, keys: Keys, browser: str, real_now: datetime, sender: CodeSender
 ) -> Started:
-    """Send another code for the reference this browser named last; the reference itself is not kept."""
+    """Send another code for the reference this browser named last; the reference itself is not kept.
+
+    For an unknown reference as many challenges are written as a number gets codes, and none for a browser
+    that named nothing: asking costs us no more than it would for somebody.
+    """
+    browser_digest = keys.digest("browser", browser)
     found = session.execute(
         select(Challenge.borrower_id, Challenge.notice_id)
-        .where(Challenge.browser_digest == keys.digest("browser", browser), Challenge.purpose == SIGN_IN)
+        .where(Challenge.browser_digest == browser_digest, Challenge.purpose == SIGN_IN)
         .where(Challenge.created_at > real_now - limits.BROWSER_LIFE)
         .order_by(Challenge.id.desc())
         .limit(1)
     ).one_or_none()
-    holder = Holder(found.borrower_id, found.notice_id) if found and found.borrower_id else None
+    if found is None:
+        return Started()
+    holder = Holder(found.borrower_id, found.notice_id) if found.borrower_id else None
+    if holder is None:
+        asked = count_towards(
+            session, keys=keys, limit=limits.CODES_HOUR, key=browser_digest, real_now=real_now
+        )
+        if asked > limits.CODES_HOUR.most:
+            return Started()
     issue(
         session,
         keys=keys,

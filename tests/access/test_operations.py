@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from portal.access import codes, limits
 from portal.access import operations as access
@@ -123,6 +123,25 @@ def test_asking_again_in_a_browser_that_never_asked_sends_nothing(door: Door, li
     )
 
     assert door.outbox.codes == []
+    assert challenges(door) == 0
+
+
+def test_asking_again_and_again_for_an_unknown_reference_fills_no_table(door: Door, lin: int) -> None:
+    door.ask(STRANGER, NOW)
+
+    for _ in range(50):
+        door.database.write(
+            lambda s: access.start_again(
+                s, keys=door.keys, browser=door.browser, real_now=NOW, sender=door.outbox.sender
+            )
+        )
+
+    assert challenges(door) == 1 + limits.CODES_HOUR.most
+
+
+def challenges(door: Door) -> int:
+    with door.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(Challenge)).scalar_one()
 
 
 def test_the_first_sign_in_issues_the_access_number_and_later_ones_keep_it(door: Door, lin: int) -> None:
