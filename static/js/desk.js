@@ -48,9 +48,23 @@ document.querySelector("[data-papers]")?.addEventListener("click", (event) => {
   chosen.setAttribute("aria-current", "true");
 });
 
+// Back from judging a paper: the pane stands at it already, and so does its thumb.
+const judged = papers().find((link) => link.getAttribute("href") === location.hash);
+if (judged) {
+  papers().forEach((link) => link.removeAttribute("aria-current"));
+  judged.setAttribute("aria-current", "true");
+}
+
 const follow = (mark) => document.querySelector(`[data-key=${mark}]`)?.click();
 const focusOn = (id) => document.getElementById(id)?.focus();
 const search = () => (document.getElementById("f-q") ? focusOn("f-q") : location.assign("/desk#f-q"));
+
+// The queue is left and come back to many times a day: links to it keep the filters it was left with.
+if (document.getElementById("filters")) sessionStorage.setItem("queue", location.search);
+else {
+  const left = sessionStorage.getItem("queue") ?? "";
+  document.querySelectorAll('a[href="/desk"]').forEach((link) => (link.href = `/desk${left}`));
+}
 
 const keys = {
   j: () => step(1),
@@ -76,7 +90,8 @@ if (back) {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    document.querySelector("[data-decide] [data-send]")?.click();
+    const button = event.target.closest("textarea") && document.querySelector("[data-send-words]");
+    (button || document.querySelector("[data-decide] [data-send]"))?.click();
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) {
@@ -108,3 +123,31 @@ if (form && live) {
     waiting = setTimeout(refresh, 250);
   });
 }
+
+// What was typed outlives an ended session and the way back: kept in this tab, for this person and this
+// state of the case, until it is sent. Signing out clears it.
+const deciding = document.querySelector("[data-decide]");
+const drafts = `draft ${location.pathname.split("/", 4).join("/")}`;
+const fields = () => [...deciding.elements].filter((field) => field.name && !["hidden", "submit"].includes(field.type));
+const ticks = (field) => ["radio", "checkbox"].includes(field.type);
+
+function keep() {
+  const typed = fields().map((field) => [field.name, field.value, ticks(field) ? field.checked : null]);
+  sessionStorage.setItem(drafts, JSON.stringify({ of: deciding.dataset.draft, typed }));
+}
+
+function restore({ typed }) {
+  for (const [name, value, checked] of typed) {
+    const same = fields().filter((field) => field.name === name);
+    if (checked === null && same[0]) same[0].value = value;
+    for (const field of same) if (checked !== null && field.value === value) field.checked = checked;
+  }
+  document.getElementById("count")?.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+if (deciding) {
+  const kept = JSON.parse(sessionStorage.getItem(drafts) ?? "null");
+  if (kept?.of === deciding.dataset.draft) restore(kept);
+  deciding.addEventListener("input", keep);
+  deciding.addEventListener("change", keep);
+} else if (document.getElementById("decide")) sessionStorage.removeItem(drafts);

@@ -204,18 +204,19 @@ def _judge(staff: SignedInStaff, word: str, public_ref: str) -> Trouble | None:
 
 
 def _offer(screen: Screen, form: DecisionForm) -> dict[str, Any]:
-    """The counter-offer as it comes out now, for the fragment and the page."""
-    change = form.change() if request.method == "POST" else None
-    if change is None:
-        return {"assessment": None, "blocked": (), "second_for_offer": (), "offer_share": None}
-    assessment: Assessment = assess_counter(screen.asked.terms, change, screen.ground)
-    terms = assessment.terms
-    figures = affordability_of(terms, screen.ground) if terms else None
+    """The counter-offer as it comes out now, or the decision that waits: terms and how they sit in the month."""
+    first = screen.waiting
+    change = form.change() if request.method == "POST" and first is None else None
+    assessment: Assessment | None = None
+    terms = (first.offer or screen.asked.terms) if first else None
+    if change is not None:
+        assessment = assess_counter(screen.asked.terms, change, screen.ground)
+        terms = assessment.terms
     return {
         "assessment": assessment,
-        "blocked": blocking(assessment),
+        "blocked": blocking(assessment) if assessment else (),
         "second_for_offer": second_person_reasons(terms, screen.ground.policy) if terms else (),
-        "offer_share": figures,
+        "offer_share": affordability_of(terms, screen.ground) if terms else None,
     }
 
 

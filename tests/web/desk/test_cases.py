@@ -240,6 +240,19 @@ def test_a_first_decider_sees_why_he_cannot_confirm_and_a_supervisor_can(
     assert states(database) == ["approved"]
 
 
+def test_the_second_person_sees_how_the_counter_offer_sits_in_the_month_and_why_two_decide(
+    client: FlaskClient, database: Database, keys: Keys, clock: Clock, lins: cases.Case
+) -> None:
+    offer = cases.counter(database, keys, clock, lins, count=8, freeze_interest=True)
+    cases.decide(database, keys, clock, lins, lins.mei, offer)
+
+    page = see(client, lins, lins.guo)
+
+    second = page.partition('id="c-second"')[2].partition("<form")[0]
+    assert "占结余 82%" in second
+    assert "停计利息" in second
+
+
 def test_what_is_sent_back_says_why_and_the_one_who_sent_it_does_not_decide_it(
     client: FlaskClient, database: Database, keys: Keys, signer: Signer, clock: Clock
 ) -> None:
