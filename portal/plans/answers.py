@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -18,7 +18,7 @@ from portal.audit import Actor
 from portal.plans.lifecycle import OFFERED, ProposalAction, ProposalState
 from portal.plans.models import Proposal
 from portal.plans.policy import Policy
-from portal.plans.rounds import Moved, close, cool_after_refusal, move, resume_collection
+from portal.plans.rounds import Moved, close, cool_after_refusal, move, next_round, resume_collection
 from portal.plans.terms import Terms
 
 
@@ -89,15 +89,12 @@ def mark_countered(
     answered = move(
         session, proposal_id=proposal_id, version=version, action=ProposalAction.COUNTER, actor=actor, now=now
     )
-    last = session.execute(
-        select(func.max(Proposal.round)).where(Proposal.negotiation_id == answered.negotiation_id)
-    ).scalar_one()
     row = Proposal(
         created_at=now,
         reference=new_reference("F"),
         negotiation_id=answered.negotiation_id,
         borrower_id=answered.borrower_id,
-        round=last + 1,
+        round=next_round(session, answered.negotiation_id),
         made_by="bank",
         terms_text=offer.canonical(),
         terms_hash=offer.digest(),

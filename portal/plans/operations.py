@@ -44,6 +44,7 @@ from portal.plans.rounds import (
     close,
     lock_borrower,
     move,
+    next_round,
     pause_collection,
     resume_collection,
 )
@@ -249,14 +250,6 @@ def _add_round(
         now=now,
         facts={"state": ProposalState.SUBMITTED.value, "round": row.round, "terms_hash": row.terms_hash},
     )
-
-
-def next_round(session: Session, negotiation_id: int) -> int:
-    """The number of the next round of a negotiation, from 1."""
-    last = session.execute(
-        select(func.max(Proposal.round)).where(Proposal.negotiation_id == negotiation_id)
-    ).scalar()
-    return int(last or 0) + 1
 
 
 def affordability_facts(terms: Terms, ground: Ground, assessment: Assessment) -> Mapping[str, Any]:

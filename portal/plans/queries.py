@@ -17,7 +17,7 @@ from portal.accounts.models import Loan
 from portal.accounts.queries import BorrowerBalance, balances_for, ordinary_instalments_for
 from portal.borrowers.models import Borrower
 from portal.dates import WorkingDays
-from portal.hardship.queries import latest_report_for
+from portal.hardship.queries import ReportView, latest_report_for
 from portal.keys import Keys
 from portal.money import Money
 from portal.plans.agreement import WrittenItem, items_of
@@ -122,17 +122,38 @@ def ground_for(
 ) -> Ground:
     """What a proposal of this borrower is measured against today: loans that no plan covers yet, the
     bank's rules, and the month stated in the report sent last."""
-    balance = balances_for(connection, borrower_id)
-    taken = loans_in_plans(connection, borrower_id)
-    report = latest_report_for(connection, keys, borrower_id)
+    return ground_on(
+        connection,
+        borrower_id,
+        balance=balances_for(connection, borrower_id),
+        report=latest_report_for(connection, keys, borrower_id),
+        policy=policy,
+        working_days=working_days,
+        today=today,
+        currency=currency,
+    )
+
+
+def ground_on(
+    connection: Connection,
+    borrower_id: int,
+    *,
+    balance: BorrowerBalance,
+    report: ReportView | None,
+    policy: Policy,
+    working_days: WorkingDays,
+    today: date,
+    currency: str,
+) -> Ground:
+    """As `ground_for`, for a page that has read the balance and the report already."""
     means = None
     if report is not None and report.budget is not None and report.budget.income.currency == currency:
         ordinary = ordinary_instalments_for(connection, borrower_id, today=today, currency=currency)
         means = Means(report.budget, ordinary)
-    loans = basis_of(balance, currency=currency, without=taken)
+    taken = loans_in_plans(connection, borrower_id)
     dates = [loan.as_of for loan in balance.loans if loan.currency == currency]
     return Ground(
-        loans=loans,
+        loans=basis_of(balance, currency=currency, without=taken),
         as_of=min(dates, default=today),
         today=today,
         working_days=working_days,

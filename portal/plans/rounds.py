@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement, func, select, true, update
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -150,6 +150,14 @@ def _record(
         facts={"state": moved.state.value, "round": moved.round, "terms_hash": moved.terms_hash}
         | (facts or {}),
     )
+
+
+def next_round(session: Session, negotiation_id: int) -> int:
+    """The number of the next round of a negotiation, from 1."""
+    last = session.execute(
+        select(func.max(Proposal.round)).where(Proposal.negotiation_id == negotiation_id)
+    ).scalar()
+    return int(last or 0) + 1
 
 
 def close(session: Session, *, negotiation_id: int, now: datetime) -> None:

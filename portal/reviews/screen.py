@@ -12,7 +12,6 @@ from portal.accounts.queries import (
     BorrowerBalance,
     CurrencyTotals,
     balances_for,
-    ordinary_instalments_for,
 )
 from portal.contacts.queries import HoldView, holds_in_force
 from portal.dates import WorkingDays
@@ -21,12 +20,11 @@ from portal.hardship.affordability import Affordability
 from portal.hardship.queries import ReportView, latest_report_for
 from portal.keys import Keys
 from portal.plans.lifecycle import WAITING, ProposalState
-from portal.plans.policy import Finding, Ground, Means, Policy, affordability_of, check
+from portal.plans.policy import Finding, Ground, Policy, affordability_of, check
 from portal.plans.queries import (
     NegotiationView,
     ProposalView,
-    basis_of,
-    loans_in_plans,
+    ground_on,
     negotiation_view,
 )
 from portal.reviews.four_eyes import Kind, may_sit, why_two
@@ -118,7 +116,16 @@ def screen_for(
     borrower_id = head.borrower_id
     balance = balances_for(connection, borrower_id)
     report = latest_report_for(connection, keys, borrower_id)
-    ground = _ground(connection, balance, report, borrower_id, policy, working_days, today, currency)
+    ground = ground_on(
+        connection,
+        borrower_id,
+        balance=balance,
+        report=report,
+        policy=policy,
+        working_days=working_days,
+        today=today,
+        currency=currency,
+    )
     asked = case.asked
     proposed = Proposed(asked.terms, asked.terms_hash, local_day(asked.created_at))
     decisions = decisions_of(connection, case.id)
@@ -144,32 +151,6 @@ def screen_for(
         holds=holds_in_force(connection, borrower_id, now=now),
         visits=visits_for(connection, keys, borrower_id),
         history=history_of(connection, case, decisions, now=now),
-    )
-
-
-def _ground(
-    connection: Connection,
-    balance: BorrowerBalance,
-    report: ReportView | None,
-    borrower_id: int,
-    policy: Policy,
-    working_days: WorkingDays,
-    today: date,
-    currency: str,
-) -> Ground:
-    """As plans.queries.ground_for, from what the screen has read already."""
-    means = None
-    if report is not None and report.budget is not None and report.budget.income.currency == currency:
-        ordinary = ordinary_instalments_for(connection, borrower_id, today=today, currency=currency)
-        means = Means(report.budget, ordinary)
-    taken = loans_in_plans(connection, borrower_id)
-    return Ground(
-        loans=basis_of(balance, currency=currency, without=taken),
-        as_of=min((loan.as_of for loan in balance.loans if loan.currency == currency), default=today),
-        today=today,
-        working_days=working_days,
-        policy=policy,
-        means=means,
     )
 
 
