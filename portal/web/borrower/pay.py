@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
@@ -12,7 +12,6 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 
 from portal.accounts.queries import BorrowerBalance, LoanView, balances_for
-from portal.dates import add_months
 from portal.jurisdictions import pack
 from portal.money import EXPONENTS, AmountError, Money
 from portal.payments import checkout, queries
@@ -21,6 +20,7 @@ from portal.payments.lifecycle import OPEN_STATES, PaymentState
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView
 from portal.payments.references import transfer_reference
+from portal.plans.standing import past_limitation
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.locale import current_locale, money_text
@@ -168,13 +168,15 @@ def _means(borrower: SignedInBorrower) -> Means:
     with p.db.read() as connection:
         balance = balances_for(connection, borrower.borrower_id)
         instalment = queries.next_instalment_for(connection, borrower.borrower_id)
+    years = rules.limitation_years.value if rules.limitation_years else None
+    old = past_limitation(balance.loans, years=years, today=p.clock.today())
     return Means(
         balance=balance,
         instalment=instalment,
         references={loan.loan_ref: transfer_reference(p.keys, loan.loan_ref) for loan in balance.loans},
         methods=_methods(),
         transfer_first=rules.payment_methods[0] == "bank_transfer",
-        aged=_aged(balance, rules.limitation_years.value if rules.limitation_years else None),
+        aged=tuple(loan.loan_ref for loan in old),
     )
 
 
@@ -189,16 +191,6 @@ def _methods() -> tuple[str, ...]:
         # a phone cannot scan the code that its own screen shows
         allowed.sort(key=lambda method: ("alipay", "card", "wechat_pay").index(method))
     return tuple(allowed)
-
-
-def _aged(balance: BorrowerBalance, years: int | None) -> tuple[str, ...]:
-    """The loans whose term ended longer ago than the limitation period."""
-    today = portal().clock.today()
-    return tuple(loan.loan_ref for loan in balance.loans if years and _ended(loan, years) < today)
-
-
-def _ended(loan: LoanView, years: int) -> date:
-    return add_months(loan.matures_on, 12 * years)
 
 
 def _choose(borrower: SignedInBorrower, form: PayForm, means: Means) -> str:
