@@ -6,8 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal.accounts.balance import COMPONENTS
 from portal.db import Base, ExactDecimal, Row, append_only
 
 
@@ -103,9 +105,22 @@ class LoanBalance(Base):
     due_now_minor: Mapped[int] = mapped_column(default=0)
     days_overdue: Mapped[int] = mapped_column(Integer, default=0)
     line_count: Mapped[int] = mapped_column(Integer, default=0)
+
+    @hybrid_method
+    def left_of(self, component: str) -> int:
+        """What is left of one component, minor units; of the class, the expression for it."""
+        owed: int = getattr(self, f"{component}_owed_minor")
+        settled: int = getattr(self, f"{component}_paid_minor") + getattr(self, f"{component}_forgiven_minor")
+        return owed - settled
+
+    @hybrid_property
+    def left_minor(self) -> int:
+        """What is left of all components, minor units; of the class, the expression for it."""
+        return sum(self.left_of(name) for name in COMPONENTS)
+
     __table_args__ = tuple(
         CheckConstraint(f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left")
-        for name in ("cost", "fee", "penalty_interest", "interest", "principal")
+        for name in COMPONENTS
     )
 
 

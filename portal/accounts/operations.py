@@ -181,8 +181,7 @@ def _check_parts(parts: Mapping[str, int], suspense_minor: int) -> None:
 
 def _check_left(held: LoanBalance, parts: Mapping[str, int]) -> None:
     for name, minor in parts.items():
-        settled = getattr(held, f"{name}_paid_minor") + getattr(held, f"{name}_forgiven_minor")
-        if minor > getattr(held, f"{name}_owed_minor") - settled:
+        if minor > held.left_of(name):
             raise UnableToPost("overpaid", name)
 
 

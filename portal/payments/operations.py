@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access.codes import new_reference
-from portal.accounts.balance import COMPONENTS
 from portal.accounts.models import Loan, LoanBalance
 from portal.accounts.operations import insert_for
 from portal.gateways.stripe import LARGEST_MINOR, Checkout
@@ -209,13 +208,7 @@ def _plan_target(session: Session, borrower_id: int) -> Target | None:
 
 
 def _left_on(session: Session, loan_ids: Sequence[int], currency: str) -> Money:
-    left = sum(
-        getattr(LoanBalance, f"{name}_owed_minor")
-        - getattr(LoanBalance, f"{name}_paid_minor")
-        - getattr(LoanBalance, f"{name}_forgiven_minor")
-        for name in COMPONENTS
-    )
-    rows = session.execute(select(left).where(LoanBalance.loan_id.in_(loan_ids)))
+    rows = session.execute(select(LoanBalance.left_minor).where(LoanBalance.loan_id.in_(loan_ids)))
     return Money.sum((Money(int(row[0]), currency) for row in rows), currency)
 
 

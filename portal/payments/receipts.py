@@ -257,19 +257,13 @@ def _debts(session: Session, payment: Payment, books: Books) -> Sequence[Debt]:
 
 
 def _debt(loan: Loan, balance: LoanBalance) -> Debt:
-    left = {
-        name: getattr(balance, f"{name}_owed_minor")
-        - getattr(balance, f"{name}_paid_minor")
-        - getattr(balance, f"{name}_forgiven_minor")
-        for name in COMPONENTS
-    }
     return Debt(
         loan_id=loan.id,
         loan_ref=loan.loan_ref,
         product_class=loan.product_class,
         days_overdue=balance.days_overdue,
         annual_rate=loan.annual_rate,
-        left=left,
+        left={name: balance.left_of(name) for name in COMPONENTS},
         due_principal=balance.principal_due_minor,
     )
 

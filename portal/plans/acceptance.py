@@ -35,8 +35,6 @@ from portal.plans.terms import Terms
 from portal.signing import Signer
 from portal.visits.operations import cancel_visits
 
-_LEFT = ("cost", "fee", "penalty_interest", "interest", "principal")
-
 
 class OfferLapsed(Exception):
     """The day to answer has passed; nothing was agreed."""
@@ -169,13 +167,7 @@ def _check_balances(session: Session, terms: Terms) -> None:
         row = session.execute(
             select(LoanBalance).where(LoanBalance.loan_id == loan.loan_id).with_for_update()
         ).scalar_one()
-        left = sum(
-            getattr(row, f"{name}_owed_minor")
-            - getattr(row, f"{name}_paid_minor")
-            - getattr(row, f"{name}_forgiven_minor")
-            for name in _LEFT
-        )
-        if left < loan.covered.minor:
+        if row.left_minor < loan.covered.minor:
             raise BalanceChanged
 
 

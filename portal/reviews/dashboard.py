@@ -15,6 +15,7 @@ from portal.money import Money
 from portal.notices.models import Notice
 from portal.plans.models import Negotiation, Proposal
 from portal.reviews.models import Decision
+from portal.reviews.queries import is_newest_round
 from portal.visits.models import Visit
 
 #: Days overdue, from and to, of each bucket; nothing after the last.
@@ -117,15 +118,6 @@ def figures(
 
 def _book(connection: Connection, currency: str) -> tuple[date | None, int, tuple[Bucket, ...]]:
     overdue = LoanBalance.days_overdue
-    left = sum(
-        (
-            getattr(LoanBalance, f"{name}_owed_minor")
-            - getattr(LoanBalance, f"{name}_paid_minor")
-            - getattr(LoanBalance, f"{name}_forgiven_minor")
-            for name in ("cost", "fee", "penalty_interest", "interest", "principal")
-        ),
-        start=0,
-    )
     bucket = case(
         *((overdue <= upper, code) for code, (_, upper) in BUCKETS.items() if upper is not None),
         else_="beyond",
@@ -134,7 +126,7 @@ def _book(connection: Connection, currency: str) -> tuple[date | None, int, tupl
         select(
             bucket.label("bucket"),
             func.count().label("loans"),
-            func.sum(left).label("left"),
+            func.sum(LoanBalance.left_minor).label("left"),
             func.max(LoanBalance.as_of).label("as_of"),
         )
         .join(Loan, and_(Loan.id == LoanBalance.loan_id, Loan.currency == currency))
@@ -154,17 +146,10 @@ def _book(connection: Connection, currency: str) -> tuple[date | None, int, tupl
 
 
 def _open_cases(connection: Connection) -> Mapping[tuple[str, date], int]:
-    newest = (
-        select(Proposal.negotiation_id, func.max(Proposal.round).label("round"))
-        .group_by(Proposal.negotiation_id)
-        .subquery()
-    )
     rows = connection.execute(
         select(Proposal.state, Negotiation.answer_due_on, func.count().label("number"))
-        .join(
-            newest, and_(newest.c.negotiation_id == Proposal.negotiation_id, newest.c.round == Proposal.round)
-        )
-        .join(Negotiation, Negotiation.id == Proposal.negotiation_id)
+        .select_from(Negotiation)
+        .join(Proposal, is_newest_round())
         .where(Negotiation.closed_at.is_(None))
         .group_by(Proposal.state, Negotiation.answer_due_on)
     )
