@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from portal.access.models import Counter
-from portal.audit import SYSTEM, AuditEntry, AuditSeal, record, seal, verify
+from portal.audit import SYSTEM, AuditEntry, AuditSeal, chain_hash, record, seal, verify
 from portal.db import Database
 from portal.keys import Keys
 
@@ -115,6 +115,34 @@ def test_the_chain_is_whole_and_shows_a_changed_row(database: Database, keys: Ke
     database.write(forge)
 
     assert database.write(lambda session: verify(session, keys=keys)) == 3
+
+
+def test_the_chain_covers_every_column_and_the_entry_before(keys: Keys) -> None:
+    plain = {
+        "id": 1,
+        "created_at": NOW,
+        "actor_kind": "staff",
+        "actor_ref": "B2107",
+        "event": "reviews.decided",
+        "subject_kind": "proposal",
+        "subject_ref": "F-1",
+        "facts": {"kind": "approve"},
+    }
+    forged = [
+        {**plain, name: value}
+        for name, value in {
+            "id": 2,
+            "created_at": NOW.replace(year=2027),
+            **dict.fromkeys(("actor_kind", "actor_ref", "event", "subject_kind", "subject_ref"), "x"),
+            "facts": {"kind": "decline"},
+        }.items()
+    ]
+
+    hashes = {chain_hash(keys, "", AuditEntry(**columns)) for columns in (plain, *forged)}
+
+    assert {column.name for column in AuditEntry.__table__.columns} == set(plain)
+    assert len(hashes) == len(forged) + 1
+    assert chain_hash(keys, "before", AuditEntry(**plain)) not in hashes
 
 
 def test_an_entry_committed_late_is_sealed_by_the_search_of_the_whole_record(

@@ -50,7 +50,7 @@ def resume_visits(session: Session, *, borrower_id: int, reason: str, actor: Act
         off_reason=None,
         actor=actor,
         now=now,
-        only=paused & (Visit.ends_at > now),
+        only=paused,
     )
 
 

@@ -19,11 +19,11 @@ from tests.documents.stage import NOW, Stage
 LATER = NOW + timedelta(days=181)
 
 
-def sent(stage: Stage) -> Original:
-    """A rendered file that Lin has sent."""
+def sent(stage: Stage, *, now: datetime = NOW) -> Original:
+    """A rendered file, and the day on which Lin sent it."""
     original = stage.ready()
     stage.database.write(
-        lambda session: operations.send(session, borrower_id=stage.lin, report_id=stage.report, now=NOW)
+        lambda session: operations.send(session, borrower_id=stage.lin, report_id=stage.report, now=now)
     )
     return original
 
@@ -76,10 +76,11 @@ def case(stage: Stage, *, closed_at: datetime | None) -> None:
     stage.database.write(unit)
 
 
-def test_papers_stay_for_their_days(stage: Stage) -> None:
-    sent(stage)
+def test_papers_stay_for_their_days_counted_from_when_they_were_sent(stage: Stage) -> None:
+    sent(stage, now=NOW + timedelta(days=3))
 
-    assert shred(stage, days=182) == ()
+    assert shred(stage, days=178) == ()
+    assert len(shred(stage, days=177)) == 2
 
 
 def test_an_open_case_or_one_closed_lately_keeps_its_papers(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.db import Database
+from portal.gateways.stripe import Checkout
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments import operations
@@ -125,6 +126,20 @@ def test_the_key_is_written_with_the_row_before_any_call(database: Database, bor
     with database.read() as connection:
         row = connection.execute(select(Payment.idempotency_key, Payment.provider_session)).one()
     assert tuple(row) == (f"checkout-{attempt.reference}", None)
+
+
+def test_a_second_answer_to_the_same_key_changes_nothing(database: Database, borrower_id: int) -> None:
+    attempt = begin(database, borrower_id, session_id="cs_1")
+    other = Checkout("cs_2", "http://pay.example/cs_2", None)
+
+    database.write(
+        lambda session: operations.opened(
+            session, payment_id=attempt.payment_id, checkout=other, real_now=NOW, now=NOW
+        )
+    )
+
+    with database.read() as connection:
+        assert connection.scalar(select(Payment.provider_session)) == "cs_1"
 
 
 def test_transfer_references_are_written_once_and_found_as_typed(

@@ -76,6 +76,22 @@ def test_a_share_just_above_the_line_is_above_it_here_as_on_the_case(
     assert "51%" in case
 
 
+def test_a_share_of_exactly_the_line_is_within_it(
+    client: FlaskClient, database: Database, keys: Keys, signer: Signer, clock: Clock, lins: cases.Case
+) -> None:
+    """505.00 of 1,010.00."""
+
+    def unit(session: Session) -> None:
+        zhao = people.zhao(session, keys)
+        cases.report(session, keys, zhao, clock.now(), pension=300_000, food=199_000)
+        cases.propose(session, keys, signer, zhao, now=clock.now(), today=clock.today(), count=24)
+
+    database.write(unit)
+
+    assert "C900002" in text_of(client, "/desk?rule=within")
+    assert "C900002" not in text_of(client, "/desk?rule=above")
+
+
 def test_the_signed_out_are_sent_to_sign_in(client: FlaskClient) -> None:
     answer = client.get("/desk")
 
