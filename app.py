@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask.cli import NoAppException
 
 from portal import cli, logs
 from portal import settings as portal_settings
@@ -37,11 +38,18 @@ def compose(settings: Settings, *, clock: Clock | None = None, db: Database | No
     )
 
 
+def _settings() -> Settings:
+    try:
+        return portal_settings.load()
+    except portal_settings.BadSettings as error:
+        raise NoAppException(f"The portal does not start: {error}") from None
+
+
 def create_app(
     settings: Settings | None = None, *, clock: Clock | None = None, db: Database | None = None
 ) -> Flask:
-    """The portal as a WSGI application. Raises BadSettings, naming each variable at fault."""
-    settings = settings or portal_settings.load()
+    """The portal as a WSGI application; a mistake in its settings stops the start and is named."""
+    settings = settings or _settings()
     logs.configure(as_json=settings.log_json)
     app = Flask(__name__, static_folder="static", static_url_path="/static")
     app.config.update(MAX_CONTENT_LENGTH=110 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, MAX_FORM_PARTS=500)

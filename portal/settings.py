@@ -21,6 +21,9 @@ from environs import Env, EnvError, validate
 #: Where the portal runs. Only ``demonstration`` and ``test`` may load demonstration parts.
 ENVIRONMENTS = ("production", "demonstration", "test")
 
+#: The databases the portal is made for, as an address names them.
+DATABASES = ("postgresql+psycopg://", "sqlite://")
+
 
 class BadSettings(Exception):
     """Settings that must not be served from; the message names every variable at fault."""
@@ -151,6 +154,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise BadSettings(_names_only(error)) from None
     for key in ("pepper", "master_key", "signing_seed"):
         values[key] = _key(f"PORTAL_{key.upper()}", str(values[key]))
+    if not str(values["database_url"]).startswith(DATABASES):
+        raise BadSettings(f"PORTAL_DATABASE_URL must begin with {' or '.join(DATABASES)}")
     values["stripe_webhook_secrets"] = tuple(values["stripe_webhook_secrets"])
     settings = Settings(bank=Bank.load(bank_file), **values)
     _refuse_unsafe(settings)

@@ -1,4 +1,4 @@
-"""What an operator types. Each module of this package has one click group, `group`."""
+"""What an operator types. Each module of this package but `groups` has one click group, `group`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from portal.installation import Portal
 def register(app: Flask) -> None:
     """Make the command group of every module of this package known to `app`."""
     for module in iter_modules(__path__):
-        app.cli.add_command(import_module(f"{__name__}.{module.name}").group)
+        if module.name != "groups":
+            app.cli.add_command(import_module(f"{__name__}.{module.name}").group)
 
 
 def installation() -> Portal:

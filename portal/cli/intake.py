@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from flask.cli import AppGroup
 
 from portal.cli import installation
+from portal.cli.groups import OperatorGroup
 from portal.intake import operations
 from portal.intake.checks import Progress
 from portal.intake.mapping import BadMapping, Mapping, load_mapping
 from portal.intake.operations import Applied, Refused, Sound
 from portal.intake.rejections import Rejection, write_report
 
-group = AppGroup("intake", help="Take in a batch of the bank's files.")
+group = OperatorGroup("intake", help="Take in a batch of the bank's files.")
 
 #: Refusals printed; the report file has them all.
 SHOWN = 100

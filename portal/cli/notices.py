@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
-from flask.cli import AppGroup
 
 from portal.cli import installation
+from portal.cli.groups import OperatorGroup
 from portal.installation import Installation
 from portal.intake.queries import demonstration_batches
 from portal.notices import operations, queries
 from portal.notices.operations import Sending, Sent
 
-group = AppGroup("notices", help="Codes for notices, and the sending of their texts.")
+group = OperatorGroup("notices", help="Codes for notices, and the sending of their texts.")
 
 
 @dataclass(frozen=True)

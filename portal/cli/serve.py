@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,14 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from flask.cli import AppGroup
 from whitenoise.compress import Compressor
+
+from portal.cli.groups import CannotRun, OperatorGroup
 
 #: How long requests under way may take to finish after a stop.
 GRACE_SECONDS = 30
 STATIC = Path(__file__).parent.parent.parent / "static"
 
-group = AppGroup("serve", help="Serve the portal: web server and worker.")
+group = OperatorGroup("serve", help="Serve the portal: web server and worker.")
 
 
 def compress_static() -> None:
@@ -37,6 +39,24 @@ def web_command(*, host: str, port: int, workers: int, threads: int) -> list[str
         "--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads),
         "--no-ws", "--http", "1", "--respawn-failed-workers", "--log-level", "warning",
     ]  # fmt: skip
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raise CannotRun where somebody serves already.
+
+    The web server's workers share their port, so a second server would be let in beside the first and
+    take half of its visitors.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise CannotRun(
+                f"不能在 {host}:{port} 提供服务，端口可能已被占用。\n"
+                f"{host}:{port} cannot be served; the port may be taken already.\n({error.strerror})"
+            ) from None
 
 
 def worker_command() -> list[str]:
@@ -84,6 +104,7 @@ def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str])
 @click.option("--threads", default=4, show_default=True, help="Threads of each web worker.")
 def run(host: str, port: int, workers: int, threads: int) -> None:
     """Serve until stopped."""
+    refuse_taken(host, port)
     compress_static()
     commands = {
         "web server": web_command(host=host, port=port, workers=workers, threads=threads),

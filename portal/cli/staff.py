@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import click
-from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access import passwords, staff
 from portal.cli import installation
+from portal.cli.groups import OperatorGroup
 
 T = TypeVar("T")
 OPERATOR = audit.Actor("operator", "terminal")
 
-group = AppGroup("staff", help="Accounts of people who work for the bank.")
+group = OperatorGroup("staff", help="Accounts of people who work for the bank.")
 
 
 _password = click.option(

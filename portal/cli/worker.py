@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal
 import threading
 
-from flask.cli import AppGroup
-
 from portal import tasks
 from portal.cli import installation
+from portal.cli.groups import OperatorGroup
 
-group = AppGroup("worker", help="Run what happens in the background.")
+group = OperatorGroup("worker", help="Run what happens in the background.")
 
 
 @group.command("run")

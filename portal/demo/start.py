@@ -23,7 +23,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from portal import settings as portal_settings
-from portal.cli.serve import compress_static, supervise, web_command, worker_command
+from portal.cli.groups import CannotRun
+from portal.cli.serve import compress_static, refuse_taken, supervise, web_command, worker_command
 from portal.demo import EXPORT, SANDBOX_KEY, refuse_production, seed
 from portal.settings import BadSettings
 
@@ -47,8 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = portal_settings.load()
         refuse_production(settings)
+        if not options.setup_only:
+            refuse_taken("127.0.0.1", options.port)
     except BadSettings as error:
         print(f"The portal does not start: {error}", file=sys.stderr)
+        return 2
+    except CannotRun as error:
+        print(f"{error.message}\nAnother one: make run PORT=8080", file=sys.stderr)
         return 2
     migrate(settings.database_url)
     seed.fill(settings)
