@@ -64,6 +64,8 @@ class Check:
         self.loans: dict[str, KnownLoan] = queries.known_loans(connection)
         self.totals: dict[str, Totals] = queries.core_totals(connection)
         self.refused: dict[str, set[str]] = {}
+        #: files of which rows were not read: what is missing from them is not complained of elsewhere
+        self.unread: set[str] = set()
         self.checked = Checked(has_lines=bool(self.totals))
         self.ledger = LedgerCheck(self)
         self.balanced: set[str] = set()
@@ -105,9 +107,9 @@ class Check:
         self.rejections.add(reason, form.file, line=line, column=header, excerpt=excerpt, **facts)
 
     def known(self, kind: str, ref: Value) -> bool:
-        """Whether a reference exists, or its row was refused already and so is not complained of twice."""
+        """Whether a reference exists, or its row or file was refused already and is not complained of twice."""
         refs = self.loans if kind == "loans" else self.refs[kind]
-        return ref in refs or ref in self.refused.get(kind, ())
+        return ref in refs or ref in self.refused.get(kind, ()) or kind in self.unread
 
     def _file(self, kind: str, form: FileForm) -> None:
         listed, seen, before = self.manifest.files[kind], Read(), self.rejections.count
@@ -130,6 +132,8 @@ class Check:
             check(line, row)
         self.progress(f"check {form.file}", seen.rows, listed.rows)
         self.checked.rows[kind] = seen.rows
+        if not seen.complete or seen.rows < listed.rows:
+            self.unread.add(kind)
         if kind == "ledger":
             self.ledger.finish(named)
         named.close()
@@ -191,6 +195,8 @@ class Check:
                 "balances", "as_of", line, "as_of", row["as_of"], business_date=self.manifest.business_date
             )
         if not self.refers("balances", line, "loans", "loan_ref", loan_ref) or loan_ref not in self.loans:
+            return
+        if "ledger" in self.unread:
             return
         loan, totals = self.loans[loan_ref], self.totals.get(loan_ref, Totals())
         figures = totals.figures(loan.terms, as_of=self.manifest.business_date)
@@ -254,7 +260,7 @@ class Check:
 
     def _unbalanced(self) -> None:
         """A loan with new lines needs a balance to check them by; in a full batch every loan does."""
-        if self.refused.get("balances"):
+        if self.refused.get("balances") or "balances" in self.unread:
             return
         wanted = set(self.ledger.touched)
         if self.manifest.mode == "full":

@@ -30,7 +30,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "UTF-16 BE"),
 )
 _READS_AS = ("utf-8", "gb18030", "big5", "utf-16-le", "utf-16-be")
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_SEPARATORS = {",": ",", ";": ";", "\t": "TAB", "|": "|"}
 #: Four Chinese characters in UTF-8; text in GB18030 does not look like this by chance.
 _UTF8_RUN = re.compile(rb"(?:[\xe3-\xe9][\x80-\xbf]{2}){4}")
 

@@ -100,8 +100,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "自第 {offset} 字节起的行是 UTF-8 编码，而非 {expected}。",
     ),
     "delimiter": (
-        "The columns are separated by {found}, not by {expected}.",
-        "列分隔符为 {found}，应为 {expected}。",
+        "The columns are separated by “{found}”, not by “{expected}”.",
+        "列分隔符为“{found}”，应为“{expected}”。",
     ),
     "header_absent": (
         "The first row is not the header the mapping declares.",
@@ -119,8 +119,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "表头自第 {offset} 字节起与声明不一致。",
     ),
     "line_end": (
-        "The row does not end with {expected}; it may have been cut off.",
-        "该行没有以 {expected} 结尾，可能被截断。",
+        "The row does not end with {expected}: its line end is another one, or it was cut off.",
+        "该行没有以 {expected} 结尾：换行符不同，或文件被截断。",
     ),
     "blank_line": ("The row is blank.", "空行。"),
     "cell_count": (

@@ -296,6 +296,33 @@ def test_a_bad_cell_is_named_by_file_line_and_column(
     _reports_well(list(answer.rejections))
 
 
+@pytest.mark.parametrize("name", ["customers.csv", "loans.csv", "ledger.csv", "notices.csv", "officers.csv"])
+@pytest.mark.parametrize(
+    "change", [_as("utf-8"), _text(_swap_columns), lambda data: b""], ids=["encoding", "columns", "empty"]
+)
+def test_a_file_refused_whole_is_the_only_complaint(
+    sqlite_database: Database, take: Take, batch: Path, name: str, change: Edit
+) -> None:
+    edit(batch, name, change)
+
+    answer = take(sqlite_database, batch)
+
+    assert isinstance(answer, Refused)
+    assert {one.file for one in answer.rejections} == {name}
+    assert answer.rejections.count == 1
+
+
+def test_a_ledger_cut_off_between_two_rows_is_told_by_its_count_alone(
+    sqlite_database: Database, take: Take, batch: Path
+) -> None:
+    edit(batch, "ledger.csv", lambda data: END.join(data.split(END)[:-4]) + END)
+
+    answer = take(sqlite_database, batch)
+
+    assert isinstance(answer, Refused)
+    assert [one.reason for one in answer.rejections] == ["row_count"]
+
+
 def test_a_row_refused_once_is_not_complained_of_by_every_row_that_names_it(
     sqlite_database: Database, take: Take, batch: Path
 ) -> None:
