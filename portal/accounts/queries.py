@@ -27,12 +27,35 @@ _LINE = LedgerLine.__table__
 
 @dataclass(frozen=True, slots=True)
 class ComponentFigures:
-    """One component: what was charged, paid, forgiven, and what is left of it."""
+    """One component: what was charged, paid, forgiven, and what is left of it.
 
-    owed: Money
-    paid: Money
-    forgiven: Money
-    left: Money
+    Kept as whole numbers: a balance holds dozens of figures, and a page shows some of them as money.
+    """
+
+    owed_minor: int
+    paid_minor: int
+    forgiven_minor: int
+    currency: str
+
+    @property
+    def owed(self) -> Money:
+        """All that was charged."""
+        return Money(self.owed_minor, self.currency)
+
+    @property
+    def paid(self) -> Money:
+        """All that was paid and placed here."""
+        return Money(self.paid_minor, self.currency)
+
+    @property
+    def forgiven(self) -> Money:
+        """All that was waived."""
+        return Money(self.forgiven_minor, self.currency)
+
+    @property
+    def left(self) -> Money:
+        """owed - paid - forgiven."""
+        return Money(self.owed_minor - self.paid_minor - self.forgiven_minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +98,7 @@ class LoanView:
     @property
     def shown(self) -> tuple[tuple[str, ComponentFigures], ...]:
         """The components that were ever charged, in reading order."""
-        return tuple((name, part) for name, part in self.components.items() if part.owed)
+        return tuple((name, part) for name, part in self.components.items() if part.owed_minor)
 
     @property
     def terms(self) -> LoanTerms:
@@ -111,7 +134,7 @@ class CurrencyTotals:
     @property
     def shown(self) -> tuple[tuple[str, ComponentFigures], ...]:
         """The components that were ever charged, in reading order."""
-        return tuple((name, part) for name, part in self.components.items() if part.owed)
+        return tuple((name, part) for name, part in self.components.items() if part.owed_minor)
 
     @property
     def product_classes(self) -> tuple[str, ...]:
@@ -216,10 +239,11 @@ def _loan_view(row: Row[Any]) -> LoanView:
     currency: str = plain["currency"]
     by_component = zip(sums[0::3], sums[1::3], sums[2::3])
     components = {
-        name: _figures(owed, paid, forgiven, currency)
+        name: ComponentFigures(owed, paid, forgiven, currency)
         for name, (owed, paid, forgiven) in zip(READING_ORDER, by_component)
     }
     whole = _sum_of(components.values(), currency)
+    left = whole.left
     return LoanView(
         loan_id=facts[0],
         principal=Money(principal, currency),
@@ -227,31 +251,21 @@ def _loan_view(row: Row[Any]) -> LoanView:
         owed=whole.owed,
         paid=whole.paid,
         forgiven=whole.forgiven,
-        left=whole.left,
+        left=left,
         due_now=Money(due_now, currency),
-        not_yet_due=Money(whole.left.minor - due_now, currency),
+        not_yet_due=Money(left.minor - due_now, currency),
         principal_due=Money(principal_due, currency),
         overpaid=Money(suspense, currency),
         **plain,
     )
 
 
-def _figures(owed: int, paid: int, forgiven: int, currency: str) -> ComponentFigures:
-    """The figures of one component, or of several together, from their sums in minor units."""
-    return ComponentFigures(
-        Money(owed, currency),
-        Money(paid, currency),
-        Money(forgiven, currency),
-        Money(owed - paid - forgiven, currency),
-    )
-
-
 def _sum_of(parts: Collection[ComponentFigures], currency: str) -> ComponentFigures:
     """`parts`, all of `currency`, together."""
-    return _figures(
-        sum(part.owed.minor for part in parts),
-        sum(part.paid.minor for part in parts),
-        sum(part.forgiven.minor for part in parts),
+    return ComponentFigures(
+        sum([part.owed_minor for part in parts]),
+        sum([part.paid_minor for part in parts]),
+        sum([part.forgiven_minor for part in parts]),
         currency,
     )
 
@@ -261,6 +275,7 @@ def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:
     components = {name: _sum_of([loan.components[name] for loan in ours], currency) for name in READING_ORDER}
     due_now = Money.sum((loan.due_now for loan in ours), currency)
     sums = _sum_of(components.values(), currency)
+    left = sums.left
     return CurrencyTotals(
         currency=currency,
         loans=ours,
@@ -268,9 +283,9 @@ def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:
         owed=sums.owed,
         paid=sums.paid,
         forgiven=sums.forgiven,
-        left=sums.left,
+        left=left,
         due_now=due_now,
-        not_yet_due=sums.left - due_now,
+        not_yet_due=left - due_now,
     )
 
 

@@ -154,7 +154,9 @@ def moment_text(instant: datetime | None, style: str = "long") -> str:
     """An instant on the bank's wall clock; `style` is long, short or time."""
     if instant is None:
         return ""
-    return _moment(portal().clock.local(instant).replace(tzinfo=None), current_locale(), style)
+    # to the minute, which is all that is printed: then the next page finds the text made
+    local = portal().clock.local(instant).replace(second=0, microsecond=0, tzinfo=None)
+    return _moment(local, current_locale(), style)
 
 
 def percent_text(fraction: Decimal | int, digits: int = 2) -> str:

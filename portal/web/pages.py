@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from portal.web.context import portal
-from portal.web.locale import HTML_LANG, LOCALES, current_locale
+from portal.web.locale import HTML_LANG, LOCALES, as_markup, current_locale
 from portal.web.security import headers_of
 
 #: Pages below this size gain nothing from compression.
@@ -48,7 +48,7 @@ def address(endpoint: str, **values: Any) -> Markup:
 def csrf_field() -> Markup:
     """The hidden field every signed-in form carries."""
     token = getattr(g.get("_login_user"), "csrf_token", "")
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(token)
+    return as_markup(f'<input type="hidden" name="csrf_token" value="{escape(token)}">')
 
 
 def form_key_field(kept: str | None = None) -> Markup:

@@ -72,6 +72,11 @@ class Writer(CodeGenerator):
         self.writeline(f"from {__name__} import QuickMacro, escaped")
         super().visit_Template(node, frame)
 
+    def writeline(self, x: str, node: nodes.Node | None = None, extra: int = 0) -> None:
+        """A block, or the page around it, comes as one text: not piece by piece through every level."""
+        whole = x.removeprefix("yield from ")
+        super().writeline(x if whole == x else f"yield concat({whole})", node, extra)
+
     def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:
         is_word = any(keyword.iskeyword(pair.key) for pair in node.kwargs)  # class=..., say
         if forward_caller or node.dyn_args or node.dyn_kwargs or is_word:
