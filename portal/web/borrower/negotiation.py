@@ -203,7 +203,10 @@ def stage_for(borrower: SignedInBorrower) -> Stage | None:
 def _facts(stage: Stage) -> dict[str, Any]:
     """The comparison of an offer with what was asked, and the addresses that begin from given terms."""
     terms = stage.round.terms
-    facts: dict[str, Any] = {"change": address_of(terms.as_request(), terms.currency)}
+    facts: dict[str, Any] = {
+        "change": address_of(terms.as_request(), terms.currency),
+        "local": portal().clock.local,
+    }
     asked = stage.negotiation.asked
     if stage.kind == "countered" and asked is not None:
         facts["asked"] = asked

@@ -41,7 +41,7 @@ def page(borrower: SignedInBorrower) -> str | Response:
         moved = 1 if "moved" in request.args else None
         return redirect(url_for("borrower.negotiation.page", moved=moved), 303)
     if plan is None or (plan.state != "active" and case is not None and case.opened_at > plan.made_at):
-        return render_template("borrower/plan/none.html", holds=holds, case=case)
+        return render_template("borrower/plan/none.html", holds=holds, case=case, local=portal().clock.local)
     return plan_page(borrower, plan, case)
 
 

@@ -6,11 +6,14 @@ work behind it; nothing but the public face of a notice is read.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from flask import Blueprint, Response, request
 
 from portal.access.codes import grouped
 from portal.notices import faces
-from portal.notices.verification import Asked, Face, asked_for, verdict_on
+from portal.notices.verification import Asked, Face, Verdict, asked_for, verdict_on
 from portal.web import errors
 from portal.web.context import portal
 from portal.web.locale import day_text, moment_text
@@ -21,6 +24,8 @@ blueprint = Blueprint("check", __name__)
 
 #: Nobody types more than this; what is longer is cut before it is read.
 LONGEST_TYPED = 200
+#: A code as it stands in the text of a message.
+_CODE = re.compile(r"(?<![0-9A-Z])[0-9A-Z]{4}[-–—‐‑ ]?[0-9A-Z]{4}[-–—‐‑ ]?[0-9A-Z]{5}(?![0-9A-Z])")
 
 
 @blueprint.get("/check")
@@ -63,13 +68,27 @@ def link(token: str) -> str:
     return _verdict(asked, looked.face, "")
 
 
+def code_in(text: str) -> str:
+    """The one code that stands in a pasted message, "" for none or several.
+
+    >>> code_in("您有一份服务通知，查询码7KQF-3MWD-2A9RB。请打开")
+    '7KQF-3MWD-2A9RB'
+    >>> code_in("7KQF-3MWD-2A9RB")
+    ''
+    """
+    plain = unicodedata.normalize("NFKC", text).upper().strip()
+    found = set(_CODE.findall(plain)) - {plain}
+    return found.pop() if len(found) == 1 else ""
+
+
 def _verdict(asked: Asked, face: Face | None, text: str) -> str:
     """The page of one verdict: what it says depends on the verdict and the slip, the rest is filled in."""
     verdict = verdict_on(asked, face, today=portal().clock.today())
+    found = code_in(text) if verdict == Verdict.SLIP else ""
     shown = {
         "reference": asked.plain,
         "code": grouped(asked.plain),
-        "typed": text,
+        "typed": found or text,
         "checked": moment_text(portal().clock.now()),
     }
     if face is not None:
@@ -80,4 +99,6 @@ def _verdict(asked: Asked, face: Face | None, text: str) -> str:
             "expires": day_text(face.expires_on),
             "expires_iso": face.expires_on.isoformat(),
         }
-    return still.page("public/check/verdict.html", shown=shown, verdict=verdict.value, kind=asked.kind)
+    return still.page(
+        "public/check/verdict.html", shown=shown, verdict=verdict.value, kind="text" if found else asked.kind
+    )

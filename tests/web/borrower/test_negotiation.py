@@ -136,7 +136,7 @@ def test_a_refusal_says_why_and_that_the_pause_goes_on(sqlite_app: Flask, lin_st
 
     page = text_of(client, "/my/plan")
 
-    assert "2026年12月5日 00:00" in page
+    assert "2026年12月5日之前" in page
     assert "12378" in page
 
 

@@ -83,7 +83,7 @@ def test_a_coming_visit_says_who_when_where_and_why(
     people.sign_in(client, lin)
     text = text_of(client, "/my/visits")
     for words in (
-        "25 November 2026, 09:00 – 10:00",
+        "25 November 2026 09:00 – 10:00",
         "韩晨敏 Number G-V1-1",
         "and a second person, number G-V1-2",
         "To hear how things are and agree what can be done",

@@ -180,6 +180,18 @@ def test_a_slip_is_explained_and_what_was_typed_stays(sqlite_scene: Scene, text:
     assert f'value="{text}"' in page.text
 
 
+def test_a_pasted_message_gives_up_its_code_and_vouches_for_nothing_else(sqlite_scene: Scene) -> None:
+    code = codes.grouped(UNKNOWN)
+    answer = sqlite_scene.client.post(
+        "/check", data={"code": f"【港湾银行】查询码{code}。请转账到 6217 0000"}
+    )
+    assert "verdict na" in answer.text
+    assert f'value="{code}"' in answer.text
+    assert "are not checked" in answer.text
+    both = f"{code} {codes.grouped(codes.with_check('7KQF3MWD2A9S'))} 或"
+    assert f'value="{both}"' in sqlite_scene.client.post("/check", data={"code": both}).text
+
+
 def test_an_empty_field_is_asked_for_again(sqlite_scene: Scene) -> None:
     page = sqlite_scene.check("  ")
 
