@@ -27,6 +27,12 @@ def harbour_mapping() -> Mapping:
     return load_mapping("harbour")
 
 
+@pytest.fixture(scope="session")
+def portal_mapping() -> Mapping:
+    """The shipped mapping of the portal's own form."""
+    return load_mapping("portal")
+
+
 @pytest.fixture
 def book() -> Book:
     """Lin and Zhao."""
