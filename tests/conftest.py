@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -29,6 +30,10 @@ SEED = bytes(range(64, 96))
 BANK_MORNING = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 
 _names = itertools.count(1)
+
+#: How long an example takes says how busy the machine is, and nothing about the code.
+hypothesis.settings.register_profile("portal", deadline=None)
+hypothesis.settings.load_profile("portal")
 
 
 class StandingClock(Clock):

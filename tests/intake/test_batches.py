@@ -478,7 +478,7 @@ def test_every_form_a_mapping_can_declare_is_read_back_as_it_was_written(
 
 
 @given(order=st.permutations(range(11)))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_order_of_rows_does_not_matter(
     sqlite_template: Path,
     keys: Keys,

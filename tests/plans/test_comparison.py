@@ -60,7 +60,7 @@ def test_what_was_asked_and_not_given_is_said() -> None:
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 10**6), st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_same_terms_are_unchanged_and_others_are_not(a: int, b: int, up_a: int, up_b: int) -> None:
     left = terms(TermsRequest(count=a, upfront=yuan("0.01") if up_a % 2 else None))
     right = terms(TermsRequest(count=b, upfront=yuan("0.01") if up_b % 2 else None))

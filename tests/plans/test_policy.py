@@ -94,7 +94,7 @@ def test_the_picture_offers_are_60_54_and_48() -> None:
 
 
 @given(GROUNDS, st.integers(1, 28), st.sampled_from(list(Frequency)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_offer_passes(where: object, pay_day: int, frequency: Frequency) -> None:
     made = offers(where, pay_day=pay_day, frequency=frequency)  # type: ignore[arg-type]
 
@@ -106,7 +106,7 @@ def test_every_offer_passes(where: object, pay_day: int, frequency: Frequency) -
 
 
 @given(requests(), GROUNDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_nearest_plan_passes_and_a_refused_request_has_one(
     request: TermsRequest, where: object
 ) -> None:
@@ -123,7 +123,7 @@ def test_every_nearest_plan_passes_and_a_refused_request_has_one(
 
 
 @given(requests(), GROUNDS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_passes_ends_and_pays_everything(request: TermsRequest, where: object) -> None:
     assessment = examine(request, where)  # type: ignore[arg-type]
     terms = assessment.terms

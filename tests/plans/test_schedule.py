@@ -68,7 +68,6 @@ def test_a_rate_of_nought_is_equal_parts() -> None:
 
 
 @given(AMOUNTS, st.integers(1, LONGEST), CURRENCIES)
-@settings(deadline=None)
 def test_equal_parts_sum_exactly_and_all_but_the_last_are_equal(
     minor: int, count: int, currency: str
 ) -> None:
@@ -88,7 +87,6 @@ def test_equal_parts_sum_exactly_and_all_but_the_last_are_equal(
 
 
 @given(AMOUNTS, AMOUNTS, CURRENCIES)
-@settings(deadline=None)
 def test_a_chosen_amount_sums_exactly_with_the_residue_last(minor: int, each: int, currency: str) -> None:
     total, amount = Money(minor, currency), Money(each, currency)
     if count_for(total, amount) > LONGEST:
@@ -105,7 +103,6 @@ def test_a_chosen_amount_sums_exactly_with_the_residue_last(minor: int, each: in
 
 
 @given(AMOUNTS, st.integers(2, 60), st.integers(1, 59), st.integers(1, 10**10), CURRENCIES)
-@settings(deadline=None)
 def test_stepped_parts_sum_exactly_or_are_refused(
     minor: int, count: int, steps: int, each: int, currency: str
 ) -> None:
@@ -126,7 +123,7 @@ def test_stepped_parts_sum_exactly_or_are_refused(
     st.sampled_from(list(Rounding)),
     st.sampled_from(["JPY", "CNY", "KWD"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_declining_schedules_repay_the_principal_exactly(
     minor: int, count: int, basis_points: int, rounding: Rounding, currency: str
 ) -> None:
@@ -148,7 +145,7 @@ def test_declining_schedules_repay_the_principal_exactly(
     st.sampled_from(list(Frequency)),
     st.integers(1, 31),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_dates_strictly_increase_on_open_days_and_never_chain(
     earliest: date, count: int, frequency: Frequency, pay_day: int
 ) -> None:

@@ -30,7 +30,7 @@ REQUESTS = st.builds(
 
 
 @given(REQUESTS, st.integers(1, 10**8), st.integers(0, 10**5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_upfront_and_instalments_make_what_is_payable(request: TermsRequest, due: int, fee: int) -> None:
     loans = (basis(due, fee=min(fee, due), left=due + 500),)
 

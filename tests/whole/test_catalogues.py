@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 from pathlib import Path
@@ -32,7 +33,8 @@ METHODS = [
 ]
 
 
-def used_messages() -> set[str]:
+@functools.cache
+def used_messages() -> frozenset[str]:
     """Every msgid in the code and the templates."""
     options = {
         "templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"},
@@ -47,7 +49,7 @@ def used_messages() -> set[str]:
             keywords=KEYWORDS,
         ):
             found.add(message[0] if isinstance(message, tuple) else message)
-    return found - {""}
+    return frozenset(found - {""})
 
 
 def catalogue(locale: str) -> Catalog:
