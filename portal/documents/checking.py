@@ -22,8 +22,6 @@ from portal.keys import Keys, Unsealable
 
 #: Children at once in one server process: each may take half a gigabyte.
 CHILDREN = 2
-#: How long a request waits for a turn before the file is left "received" for the background worker.
-TURN_SECONDS = 8.0
 #: Objects younger than this may belong to an upload that has not written its row yet.
 ORPHAN_SECONDS = 3600.0
 
@@ -48,10 +46,13 @@ def check_one(
     limits: Limits,
     now: datetime,
     real_now: datetime,
-    turn_seconds: float = TURN_SECONDS,
 ) -> None:
-    """Render one waiting file, if a child is free within `turn_seconds` and nobody else is at it."""
-    if not _turns.acquire(timeout=turn_seconds):
+    """Render one waiting file, if a child is free at once and nobody else is at it.
+
+    Nobody waits for a turn: a few people with slow files would soon hold every thread of the server.
+    What finds no child is left "received" for the background worker.
+    """
+    if not _turns.acquire(blocking=False):
         return
     try:
         lease = database.write(

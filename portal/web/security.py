@@ -268,21 +268,25 @@ def guard() -> None:
         return
     if not is_own_origin():
         abort(403)
-    _keep_small(person)
-    if any("\0" in value for values in request.form.listvalues() for value in values):
-        abort(400)
+    if not (person is not None and _brings_files()):
+        _refuse_large_and_unstorable()
     if policy.protection == "token" and person is not None:
         sent = request.form.get("csrf_token", "") or request.headers.get("X-CSRF-Token", "")
         if not hmac.compare_digest(sent.encode(), person.csrf_token.encode()):
             abort(403)
 
 
-def _keep_small(person: SignedInBorrower | SignedInStaff | None) -> None:
-    """Nobody unknown has us read a large request, and no large form is read into memory whole."""
+def _brings_files() -> bool:
+    """Whether this is the form of a route that takes files; what such a form says is stored nowhere as it came."""
     view = current_app.view_functions[str(request.endpoint)]
-    is_upload = request.mimetype == "multipart/form-data" and getattr(view, "takes_files", False)
-    if person is None or not is_upload:
-        request.max_content_length = LARGEST_FORM
+    return request.mimetype == "multipart/form-data" and getattr(view, "takes_files", False)
+
+
+def _refuse_large_and_unstorable() -> None:
+    """Nobody has us read a large form into memory; no text of ours holds a NUL (see `guard`)."""
+    request.max_content_length = LARGEST_FORM
+    if any("\0" in value for values in request.form.listvalues() for value in values):
+        abort(400)
 
 
 def is_own_origin() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,9 @@ from portal.web.security import SignedInBorrower, borrower_only, takes_files
 
 blueprint = Blueprint("documents", __name__)
 
+#: After so long the request checks no further file: the background does, and the page says so.
+CHECKING_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -59,7 +63,8 @@ def page(borrower: SignedInBorrower) -> str:
 def upload(borrower: SignedInBorrower) -> WerkzeugResponse | str | tuple[str, int]:
     """Take in the chosen files, each with its own answer."""
     sent = [file for file in request.files.getlist("files") if file.filename]
-    answers = tuple(_take_in(borrower, place, file) for place, file in enumerate(sent))
+    until = time.monotonic() + CHECKING_SECONDS
+    answers = tuple(_take_in(borrower, place, file, until) for place, file in enumerate(sent))
     if not sent:
         answers = (Answer("", refused="none"),)
     if request.accept_mimetypes.best == "application/json":
@@ -121,12 +126,14 @@ def picture(borrower: SignedInBorrower, public_ref: str, number: int) -> Respons
     return picture_response(operations.open_page(p.store, p.keys, sealed))
 
 
-def _take_in(borrower: SignedInBorrower, place: int, file: FileStorage) -> Answer:
+def _take_in(borrower: SignedInBorrower, place: int, file: FileStorage, until: float) -> Answer:
     name = shown_name(file.filename or "")
     try:
         original = _receive(borrower, place, name, _bytes_of(file))
     except Refused as refused:
         return Answer(name, refused=refused.reason)
+    if place == 0 or time.monotonic() < until:
+        _check(original)
     return Answer(name, public_ref=original.public_ref)
 
 
@@ -158,16 +165,20 @@ def _receive(borrower: SignedInBorrower, place: int, name: str, data: bytes) -> 
         )
     )
     checking.keep_original(p.store, p.keys, original, data)
+    return original
+
+
+def _check(original: Original) -> None:
+    p = portal()
     checking.check_one(
         p.db,
         p.store,
         p.keys,
         document_id=original.document_id,
         limits=DEFAULT_LIMITS,
-        now=now,
+        now=p.clock.now(),
         real_now=p.clock.real_now(),
     )
-    return original
 
 
 def _upload_key(place: int, digest: str) -> str:

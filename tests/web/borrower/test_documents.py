@@ -21,6 +21,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 from portal.documents import operations, queries
 from portal.documents.lifecycle import DocumentState
 from portal.documents.models import Document
+from portal.web.borrower import documents
 from tests import people
 from tests.documents import corpus
 
@@ -144,6 +145,17 @@ def test_too_much_at_once_is_a_page_that_names_the_limit(small_table: Table) -> 
 
     assert answer.status_code == 413
     assert "10 MB" in answer.get_data(as_text=True)
+
+
+def test_many_slow_files_do_not_hold_a_thread_one_after_another(
+    small_table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "CHECKING_SECONDS", 0.0)
+
+    answer = small_table.add((corpus.picture(), "a.jpg"), (corpus.picture((9, 9)), "b.jpg"))
+
+    assert answer.status_code == 303
+    assert [paper.state for paper in small_table.papers()] == [DocumentState.READY, DocumentState.RECEIVED]
 
 
 def test_the_same_form_posted_twice_takes_each_file_once(table: Table) -> None:
