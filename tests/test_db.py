@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,27 @@ def test_sqlite_is_durable(sqlite_database: Database) -> None:
     sqlite_database.check()
     with sqlite_database.read() as connection, pytest.raises(OperationalError, match="readonly"):
         connection.execute(text("DELETE FROM counter"))
+
+
+def test_a_thread_keeps_its_connection_for_reads_until_a_statement_fails(database: Database) -> None:
+    with database.read() as first:
+        pass
+    with database.read() as second:
+        assert second is first
+    with contextlib.suppress(DBAPIError), database.read() as failing:
+        failing.execute(text("SELECT nothing_of_the_kind"))
+    with database.read() as third:
+        assert third is not first
+        assert third.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_reads_see_what_was_written_in_between(database: Database) -> None:
+    count = select(func.count()).select_from(AuditEntry)
+    with database.read() as connection:
+        assert connection.execute(count).scalar_one() == 0
+    database.write(lambda session: entries(session, 2))
+    with database.read() as connection:
+        assert connection.execute(count).scalar_one() == 2
 
 
 def test_append_only_tables_refuse_change(database: Database) -> None:
