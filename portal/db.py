@@ -31,11 +31,16 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 T = TypeVar("T")
+
+#: INSERT with ON CONFLICT, for both databases: SQLite has taken the clause over from PostgreSQL, and its
+#: compiler writes it from the same statement.
+upsert = insert
 
 #: How often a unit is tried before the caller sees the conflict.
 TRIES = 6

@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.access.limits import Limit
 from portal.access.models import Counter
+from portal.db import upsert
 from portal.keys import Keys
 
 
@@ -25,7 +25,7 @@ def raise_counter(
     Windows are fixed and start at multiples of `window_seconds`. The row stays locked until the
     caller's unit ends, so two raisers never see the same count.
     """
-    statement = insert(Counter).values(
+    statement = upsert(Counter).values(
         scope=scope,
         key_digest=keys.digest("counter", key),
         window_start=window_start(real_now, window_seconds),

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import column, select, table, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal.access import codes, limits
@@ -24,6 +23,7 @@ from portal.access.counters import count_towards, counted, seconds_left
 from portal.access.models import AccessNumber, Challenge
 from portal.access.sessions import OpenedSession, open_session
 from portal.borrowers.models import Borrower
+from portal.db import upsert
 from portal.keys import Keys
 
 #: Notices live above this layer; signing in needs only whose a code is and whether it was withdrawn.
@@ -163,7 +163,7 @@ def access_number_of(
     """The borrower's lasting access number, and whether this call issued it."""
     number = codes.new_access_number()
     made = session.execute(
-        insert(AccessNumber)
+        upsert(AccessNumber)
         .values(
             created_at=real_now,
             borrower_id=borrower_id,

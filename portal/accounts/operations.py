@@ -12,7 +12,6 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, case, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from portal import audit
@@ -159,12 +158,6 @@ def terms_of(connection: Connection | Session, *, loan_ids: Collection[int]) -> 
     )
     rows = connection.execute(select(*columns).where(Loan.id.in_(loan_ids)))
     return {row[0]: LoanTerms(*row[1:]) for row in rows}
-
-
-def insert_for(session: Session, table: Table) -> Any:
-    """The dialect's INSERT, which knows ON CONFLICT on both databases."""
-    dialect = session.get_bind().dialect.name
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def _check_parts(parts: Mapping[str, int], suspense_minor: int) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
 from portal.contacts.models import Hold
+from portal.db import upsert
 
 
 def place_hold(
@@ -29,7 +29,7 @@ def place_hold(
     `kind` is "pause" or "stop". The partial unique index decides between two at once.
     """
     placed = session.execute(
-        insert(Hold)
+        upsert(Hold)
         .values(
             borrower_id=borrower_id, kind=kind, reason=reason, source=source, ends_at=ends_at, created_at=now
         )

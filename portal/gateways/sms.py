@@ -16,11 +16,10 @@ from typing import Any, Protocol
 
 import requests
 from sqlalchemy import Connection, LargeBinary, String, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.dates import Clock
-from portal.db import Database, Row
+from portal.db import Database, Row, upsert
 from portal.keys import Keys
 from portal.settings import Settings
 
@@ -88,7 +87,7 @@ class DemoSms:
             "text_sealed": self.keys.seal("message.text", text),
             "created_at": self.now(),
         }
-        session.execute(insert(DemoPhoneText).values(**values).on_conflict_do_nothing())
+        session.execute(upsert(DemoPhoneText).values(**values).on_conflict_do_nothing())
         key = DemoPhoneText.idempotency_key == idempotency_key
         return f"demo-{session.scalar(select(DemoPhoneText.id).where(key))}"
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Table, case, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from portal import audit
@@ -22,6 +21,7 @@ from portal.accounts.reconcile_core import PostedBack, give_way, park_overpaid
 from portal.borrowers.models import Borrower
 from portal.contacts.models import Agency, Hold
 from portal.contacts.queries import is_in_force
+from portal.db import upsert
 from portal.intake.checks import Checked, Progress
 from portal.intake.lines import CoreLine, core_line
 from portal.intake.manifest import Manifest
@@ -134,16 +134,13 @@ class BatchWriter:
 
     def _statement(self, table: Table, sample: Mapping[str, Any]) -> Any:
         """INSERT ... ON CONFLICT (reference) DO UPDATE, leaving what the portal decided."""
-        made = (postgresql if self._is_postgresql() else sqlite).insert(table)
+        made = upsert(table)
         key = next(name for name in sample if name.endswith("_ref"))
         kept = _KEPT.get(table.name, set()) | {key, "created_at"}
         changed: dict[str, Any] = {name: made.excluded[name] for name in sample if name not in kept}
         if table.name == "visit":
             changed |= _visit_state(made, table)
         return made.on_conflict_do_update(index_elements=[key], set_=changed)
-
-    def _is_postgresql(self) -> bool:
-        return self.session.get_bind().dialect.name == "postgresql"
 
     def _learn(self, kind: str, model: type[Any]) -> None:
         ref: InstrumentedAttribute[str] = getattr(model, _REF_OF[kind])
@@ -237,7 +234,7 @@ class BatchWriter:
         return self.keys.unseal("borrower.name", self.names[customer_ref])
 
     def _notice_loans(self) -> None:
-        made = (postgresql if self._is_postgresql() else sqlite).insert(_table(NoticeLoan))
+        made = upsert(_table(NoticeLoan))
         pairs = (
             {"notice_id": self.ids["notices"][notice_ref], "loan_id": self.ids["loans"][loan_ref]}
             for notice_ref, loan_refs in self.named_loans

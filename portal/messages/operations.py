@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.borrowers.models import Borrower
 from portal.contacts.models import Hold
 from portal.contacts.queries import is_in_force
+from portal.db import upsert
 from portal.keys import Keys
 from portal.messages.lifecycle import LIFECYCLE, Action, State
 from portal.messages.models import Message
@@ -76,7 +76,7 @@ def queue(
         raise LookupError(f"no borrower {borrower_id}")
     phone = keys.unseal("borrower.phone", person.phone_sealed)
     queued = session.execute(
-        insert(Message)
+        upsert(Message)
         .values(
             created_at=real_now,
             dedupe_key=dedupe_key,

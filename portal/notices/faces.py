@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     table,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from portal import audit
@@ -31,7 +30,7 @@ from portal.access import counters
 from portal.access.limits import WRONG_CODES_ALL, WRONG_CODES_NETWORK
 from portal.access.models import Counter
 from portal.contacts.operations import place_hold
-from portal.db import Base, BigId, Row
+from portal.db import Base, BigId, Row, upsert
 from portal.keys import Keys
 from portal.notices.verification import Asked, Face
 
@@ -112,7 +111,7 @@ def look_up(
 def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
     """Put one look on record; the same network's in the same hour is the same row."""
     session.execute(
-        insert(NoticeSeen)
+        upsert(NoticeSeen)
         .values(
             created_at=real_now,
             asked_digest=asked.digest,
@@ -158,7 +157,7 @@ def report_wrong_person(session: Session, face: Face, *, keys: Keys, network: st
     Repeating it changes nothing.
     """
     session.execute(
-        insert(WrongPerson)
+        upsert(WrongPerson)
         .values(created_at=now, notice_id=face.notice_id, network_digest=keys.digest("network", network))
         .on_conflict_do_nothing()
     )
@@ -221,7 +220,7 @@ def _count(session: Session, keys: Keys, network: str, wrong: int, real_now: dat
         }
         for limit, key in ((WRONG_CODES_NETWORK, network), (WRONG_CODES_ALL, "all"))
     ]
-    statement = insert(Counter).values(rows)
+    statement = upsert(Counter).values(rows)
     raised = session.execute(
         statement.on_conflict_do_update(
             index_elements=["scope", "key_digest", "window_start"],

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.access.codes import new_reference
 from portal.accounts.models import Loan, LoanBalance
-from portal.accounts.operations import insert_for
+from portal.db import upsert
 from portal.gateways.stripe import LARGEST_MINOR, Checkout
 from portal.keys import Keys
 from portal.money import Money
@@ -176,7 +176,7 @@ def ensure_references(session: Session, *, keys: Keys, now: datetime, limit: int
     ]
     if rows:
         table: Any = TransferReference.__table__
-        session.execute(insert_for(session, table).on_conflict_do_nothing(), rows)
+        session.execute(upsert(table).on_conflict_do_nothing(), rows)
     return len(rows)
 
 
@@ -252,7 +252,7 @@ def _insert(
         "expires_at": real_now.replace(microsecond=0) + timedelta(minutes=CHECKOUT_MINUTES),
         "asked_at": real_now,
     }
-    statement = insert_for(session, _PAYMENTS).values(**values).on_conflict_do_nothing()
+    statement = upsert(_PAYMENTS).values(**values).on_conflict_do_nothing()
     found: int | None = session.execute(statement.returning(_PAYMENTS.c.id)).scalar()
     return found
 

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.models import Loan, LoanBalance
-from portal.accounts.operations import insert_for, post_payment, rebalance
+from portal.accounts.operations import post_payment, rebalance
+from portal.db import upsert
 from portal.gateways.stripe import PaymentReport, ProviderEventSeen, Report
 from portal.jurisdictions import Jurisdiction
 from portal.keys import Keys
@@ -71,7 +72,7 @@ def receive(session: Session, *, event: ProviderEventSeen, books: Books) -> Outc
     """
     table: Any = ProviderEvent.__table__
     first = session.execute(
-        insert_for(session, table)
+        upsert(table)
         .values(
             event_id=event.event_id,
             kind=event.kind,
@@ -299,7 +300,7 @@ def _set_aside(
     """Keep money apart, once however many events tell of it, and raise the alarm."""
     table: Any = UnplacedMoney.__table__
     kept = session.execute(
-        insert_for(session, table)
+        upsert(table)
         .values(
             created_at=books.now,
             event_id=event_id,

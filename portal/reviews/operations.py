@@ -13,13 +13,13 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access.models import Staff
 from portal.audit import Actor
 from portal.dates import WorkingDays
+from portal.db import upsert
 from portal.keys import Keys
 from portal.messages import operations as messages
 from portal.plans import operations as plans
@@ -328,7 +328,7 @@ def _write(
 ) -> Decision:
     """The seat, if this human has none yet, and the decision. The database refuses a second of either."""
     session.execute(
-        insert(Seat)
+        upsert(Seat)
         .values(proposal_id=proposal.id, human_ref=me.human_ref, stage=ruling.stage)
         .on_conflict_do_nothing()
     )
