@@ -5,17 +5,18 @@ Core statements only. The estimate is not owed yet: the bank's posting decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms
 from portal.accounts.daycount import DayCount
-from portal.accounts.interest import BEARING, Accrual, Compounding, InterestTerms, accrued
+from portal.accounts.interest import BEARING, Accrual, Compounding, InterestTerms, RateChange, accrued
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.reproduction import Entry
 from portal.money import Money, Rounding
@@ -81,23 +82,43 @@ class Estimate:
         return (self.until - self.since).days
 
 
-def accrued_for(connection: Connection, borrower_id: int, *, as_of: date) -> dict[int, Estimate]:
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """From `from_on` on (that day included) no penalty interest accrues, as an agreed plan says; nor ordinary
+    interest where `interest` is agreed too."""
+
+    from_on: date
+    interest: bool = False
+
+
+_NO_STOPS: Mapping[int, Stop] = MappingProxyType({})
+
+
+def accrued_for(
+    connection: Connection, borrower_id: int, *, as_of: date, stops: Mapping[int, Stop] = _NO_STOPS
+) -> dict[int, Estimate]:
     """By loan id, what each loan of the borrower accrued since its last posted interest; two statements.
 
     Counts the days before `as_of`, with every line posted so far, the portal's own too. Loans that
-    were never posted to count from the day of lending; one opened later than `as_of` is left out.
+    were never posted to count from the day of lending; one opened later than `as_of` is left out. `stops`
+    is by loan id.
     """
     found = _loans(connection, _FACTS.where(_LOAN.c.borrower_id == borrower_id).order_by(_LOAN.c.id))
     ledgers = _with_lines(connection, found, sources=("core", "portal"))
-    return {one.loan_id: estimate(one, as_of=as_of) for one in ledgers if one.terms.opened_on <= as_of}
+    return {
+        one.loan_id: estimate(one, as_of=as_of, stop=stops.get(one.loan_id))
+        for one in ledgers
+        if one.terms.opened_on <= as_of
+    }
 
 
-def estimate(ledger: LoanLedger, *, as_of: date) -> Estimate:
+def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Estimate:
     """What accrued on one loan since its last posted interest, up to the day before `as_of`. Pure."""
     known = [entry for entry in ledger.entries if entry.line.posted_on <= as_of]
     posted = (one.line.posted_on for one in known if one.line.kind in BEARING and not one.reversed)
     since = max(posted, default=ledger.terms.opened_on)
-    accrual = accrued(ledger.terms, (entry.line for entry in known), since=since, until=as_of)
+    terms = ledger.terms if stop is None else _stopped(ledger.terms, stop)
+    accrual = accrued(terms, (entry.line for entry in known), since=since, until=as_of)
     return Estimate(
         loan_id=ledger.loan_id,
         loan_ref=ledger.loan_ref,
@@ -112,10 +133,25 @@ def estimate(ledger: LoanLedger, *, as_of: date) -> Estimate:
     )
 
 
+def _stopped(terms: InterestTerms, stop: Stop) -> InterestTerms:
+    """The same terms with rates of nought from the stop on, whatever changes of rates they name later."""
+    before = tuple(change for change in terms.rate_changes if change.from_on < stop.from_on)
+    after = (change for change in terms.rate_changes if change.from_on > stop.from_on)
+    nought, (annual, _) = Decimal(0), terms.rates_on(stop.from_on)
+    kept = [RateChange(stop.from_on, annual), *after]
+    stopped = (
+        replace(change, annual_rate=nought if stop.interest else change.annual_rate, penalty_rate=nought)
+        for change in kept
+    )
+    return replace(terms, rate_changes=(*before, *stopped))
+
+
 def _estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLine]:
     for component, found in accrual.components.items():
         shares = found.shares(ledger.terms.unit_minor)
         for part, minor in zip(found.parts, shares, strict=True):
+            if not part.rate:
+                continue
             yield EstimateLine(
                 component=component,
                 rate=part.rate,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 
 from portal import jurisdictions
-from portal.accounts import explanation, queries
+from portal.accounts import accrual, explanation, queries
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTotals, LineView, LoanView
 from portal.money import Money
 from portal.plans import standing as standings
+from portal.plans.lifecycle import PlanState
+from portal.plans.queries import PlanView, latest_plan_for
 from portal.web.context import portal
 from portal.web.forms import whole_number
+from portal.web.locale import percent_text
 from portal.web.pages import address
 from portal.web.security import SignedInBorrower, borrower_only
 
@@ -115,6 +119,26 @@ def lines(borrower: SignedInBorrower, loan_ref: str) -> str:
     return render_template("borrower/balance/lines.html", view=view, lines=found, number=number, pages=pages)
 
 
+@blueprint.get("/loans/<loan_ref>/accrued")
+@borrower_only
+def accrued(borrower: SignedInBorrower, loan_ref: str) -> str:
+    """What one loan accrued since interest was last posted: an estimate, and how it is computed."""
+    p = portal()
+    with p.db.read() as connection:
+        view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
+        stops = stops_of(latest_plan_for(connection, borrower.borrower_id))
+        found = accrual.accrued_for(
+            connection, borrower.borrower_id, as_of=max(view.as_of, p.clock.today()), stops=stops
+        )
+    return render_template(
+        "borrower/balance/accrued.html",
+        view=view,
+        estimate=found.get(view.loan_id) or abort(404),
+        stop=stops.get(view.loan_id),
+        exact_percent=exact_percent,
+    )
+
+
 @blueprint.get("/loans/<loan_ref>/<figure>")
 @borrower_only
 def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
@@ -150,6 +174,20 @@ def total(borrower: SignedInBorrower, currency: str, figure: str) -> str:
     if found is None:
         abort(404)
     return render_template("borrower/balance/total.html", total=found, name=figure)
+
+
+def stops_of(plan: PlanView | None) -> dict[int, accrual.Stop]:
+    """What stops accruing on the loans of a plan in force, from the day it was made."""
+    if plan is None or plan.state != PlanState.ACTIVE:
+        return {}
+    from_on = portal().clock.local(plan.made_at).date()
+    return dict.fromkeys(plan.loan_ids, accrual.Stop(from_on, interest=plan.terms.freeze_interest))
+
+
+def exact_percent(rate: Decimal) -> str:
+    """A yearly rate with all its digits, at least two: 0.106050 is 10.605%."""
+    exponent = rate.normalize().as_tuple().exponent
+    return percent_text(rate, max(2, -exponent - 2 if isinstance(exponent, int) else 2))
 
 
 def own_loan(balance: BorrowerBalance, loan_ref: str) -> LoanView:

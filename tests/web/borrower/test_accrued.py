@@ -1,0 +1,93 @@
+"""The page of what accrued since the last posting: an estimate, its sum, whose it is, and an agreed plan."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from flask.testing import FlaskClient
+
+from portal.accounts.accrual import Stop, accrued_for
+from portal.accounts.queries import balances_for
+from portal.db import Database
+from portal.keys import Keys
+from tests import people
+from tests.web.borrower.test_balance import statements
+
+ADDRESS = "/my/loans/L-LIN-1/accrued"
+
+
+@pytest.fixture
+def lin(database: Database, keys: Keys) -> int:
+    """Lin, who reads English."""
+    return database.write(lambda session: people.lin(session, keys, language="en"))
+
+
+def _text(client: FlaskClient, address: str = ADDRESS) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def test_it_shows_the_days_the_sum_and_that_it_is_an_estimate(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
+    people.sign_in(client, lin)
+
+    with statements(database) as seen:
+        text = _text(client)
+
+    assert re.search(r"Estimate, not posted yet ¥ ?216 ?\.00", text)
+    assert "36 days from 15 October 2026 on" in text
+    assert "balance-days 432,000.00 × 18.00% ÷ 360" in text
+    assert "not part of what is due now" in text
+    assert len(seen) <= 5, "\n\n".join(seen)
+    assert f'href="{ADDRESS}"' in client.get("/my/loans/L-LIN-1").text
+
+
+def test_a_card_names_no_penalty_interest(client: FlaskClient, lin: int) -> None:
+    people.sign_in(client, lin)
+
+    text = _text(client, "/my/loans/C-LIN-1/accrued")
+
+    assert "72.00" in text
+    assert "enalty" not in text
+
+
+def test_what_is_due_now_does_not_contain_it(client: FlaskClient, database: Database, lin: int) -> None:
+    with database.read() as connection:
+        loan = balances_for(connection, lin).loan("L-LIN-1")
+    assert loan is not None
+    assert loan.due_now.minor == 1_212_000
+
+
+def test_others_loans_do_not_exist(client: FlaskClient, database: Database, keys: Keys, lin: int) -> None:
+    zhao = database.write(lambda session: people.zhao(session, keys))
+    people.sign_in(client, zhao)
+
+    assert client.get(ADDRESS).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("interest", "loan_minor", "card_minor"), [(False, 6_000, 7_200), (True, 6_000, 2_000)]
+)
+def test_from_the_day_of_a_plan_penalty_interest_stops(
+    database: Database, lin: int, interest: bool, loan_minor: int, card_minor: int
+) -> None:
+    with database.read() as connection:
+        loans = {one.loan_ref: one.loan_id for one in balances_for(connection, lin).loans}
+        stops = dict.fromkeys(loans.values(), Stop(date(2026, 10, 25), interest=interest))
+
+        found = accrued_for(connection, lin, as_of=date(2026, 11, 20), stops=stops)
+
+    assert found[loans["L-LIN-1"]].total.minor == loan_minor
+    assert found[loans["C-LIN-1"]].total.minor == card_minor
+    assert all(line.rate for one in found.values() for line in one.lines)
+
+
+def test_in_chinese_it_is_an_estimate_too(client: FlaskClient, database: Database, keys: Keys) -> None:
+    zhao = database.write(lambda session: people.zhao(session, keys))
+    people.sign_in(client, zhao)
+
+    assert "预估，尚未入账" in client.get("/my/loans/L-ZHAO-1/accrued").text
