@@ -37,7 +37,8 @@ def web_command(*, host: str, port: int, workers: int, threads: int) -> list[str
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "app:create_app",
         "--host", host, "--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads),
-        "--no-ws", "--http", "1", "--respawn-failed-workers", "--log-level", "warning",
+        "--no-ws", "--http", "1", "--respawn-failed-workers", "--workers-kill-timeout", str(GRACE_SECONDS - 5),
+        "--log-level", "warning",
     ]  # fmt: skip
 
 
@@ -68,9 +69,13 @@ def supervise(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str])
     """Run every named command until one ends or we are told to stop; then stop the others and wait.
 
     Returns 0 after an ordinary stop, else 1 when a command ended by itself (and says which). What has
-    not stopped after `GRACE_SECONDS` is killed.
+    not stopped after `GRACE_SECONDS` is killed. Each command has a session of its own, so that Ctrl-C
+    reaches us alone and the web server's workers are not struck down before it can stop them.
     """
-    running = {name: subprocess.Popen(list(command), env=dict(environ)) for name, command in commands.items()}
+    running = {
+        name: subprocess.Popen(list(command), env=dict(environ), start_new_session=True)
+        for name, command in commands.items()
+    }
     stopping = threading.Event()
     ended: list[str] = []
     for number in (signal.SIGTERM, signal.SIGINT):

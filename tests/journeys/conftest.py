@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +59,6 @@ def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         env=environ,
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
     )
     base = f"http://127.0.0.1:{port}"
 
@@ -75,8 +73,8 @@ def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     wait_until(answers, seconds=180)
     yield base
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=30)
+    process.terminate()
+    process.wait(timeout=60)
     log.close()
 
 

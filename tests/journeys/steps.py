@@ -26,12 +26,14 @@ class Walk:
     customer_ref: str
     script: bool
     name: str
+    lang: str
     seen: list[str] = field(default_factory=list)
 
     def look(self, title: str) -> None:
         """The page as it stands is accessible, fits the screen, has one heading; photographed on request."""
         self.seen.append(title)
         assert self.page.locator("h1").count() == 1, self.page.url
+        assert self.page.locator("html").get_attribute("lang") == self.lang, self.page.url
         if self.script:
             assert_accessible(self.page)
             assert_fits(self.page)
@@ -63,6 +65,13 @@ def wait_for_text(walk: Walk, pattern: str, *, after: int = 0) -> re.Match[str]:
     return found[0]
 
 
+def choose_language(walk: Walk, language: str) -> None:
+    """Tap a language at the foot of the first page; it stays chosen, also after signing in."""
+    walk.page.goto("/")
+    walk.press(f"footer button[name=language][value={language}]")
+    walk.look("home")
+
+
 def check_the_reminder(walk: Walk) -> None:
     """Open the link in the newest text: a verdict that says nothing of a debt."""
     link = wait_for_text(walk, r"https?://[!-~]+").group()
@@ -75,7 +84,6 @@ def check_by_code(walk: Walk) -> None:
     """Type the code of the text on the first page: the same verdict."""
     code = wait_for_text(walk, r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}").group()
     walk.page.goto("/")
-    walk.look("home")
     walk.page.fill("input[name=code]", code.lower().replace("-", " "))
     walk.press("form.card button.btn")
     assert walk.page.locator(".verdict.ok").count() == 1
@@ -150,7 +158,7 @@ def propose(walk: Walk, *, waive: bool = False) -> str:
     walk.page.goto("/my/plan/propose")
     walk.look("propose-offers")
     walk.page.check("input[name=plan][value=own]")
-    walk.page.fill("input[name=amount]", "300")
+    walk.page.fill("input[name=amount]", "150")
     walk.page.fill("input[name=day]", "18")
     if walk.script:
         wait_until(lambda: walk.page.locator("#answer a.near").count() > 0, seconds=15)
