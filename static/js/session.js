@@ -91,3 +91,25 @@ class Warning {
 }
 
 later(FIRST_LOOK_SECONDS, look);
+
+// Choosing a language or a text size reloads the page; what was typed and not yet sent comes back.
+const KEPT = `typed:${location.pathname}`;
+const typed = document.querySelector("main form[method=post]");
+const SECRET = new Set(["csrf_token", "form_key", "code"]);
+
+for (const tools of document.querySelectorAll("form.tools")) {
+  tools.addEventListener("submit", () => {
+    if (!typed) return;
+    const fields = [...new FormData(typed)].filter(([name, value]) => typeof value === "string" && !SECRET.has(name));
+    sessionStorage.setItem(KEPT, JSON.stringify(fields));
+  });
+}
+
+const kept = sessionStorage.getItem(KEPT);
+sessionStorage.removeItem(KEPT);
+for (const [name, value] of typed && kept ? JSON.parse(kept) : []) {
+  for (const field of typed.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+    if (field.type === "radio" || field.type === "checkbox") field.checked ||= field.value === value;
+    else field.value = value;
+  }
+}

@@ -110,6 +110,13 @@ def start(borrower: SignedInBorrower) -> Any:
         return _checked(chosen, _means(borrower), problem=_refused(), again=False), 502
 
 
+@blueprint.get("/pay/start")
+@borrower_only
+def start_again(borrower: SignedInBorrower) -> Any:
+    """Whoever comes back to the address of a payment that did not begin chooses again."""
+    return redirect(url_for("borrower.pay.page"), 303)
+
+
 @blueprint.get("/pay/history")
 @borrower_only
 def history(borrower: SignedInBorrower) -> str:

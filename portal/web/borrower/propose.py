@@ -133,6 +133,13 @@ def send(borrower: SignedInBorrower) -> Response | tuple[str, int]:
     return again(borrower, desk, form, readable=readable)
 
 
+@blueprint.get("/plan/propose/send")
+@borrower_only
+def send_again(borrower: SignedInBorrower) -> Response:
+    """Whoever comes back to the address of a refused proposal begins at the first page."""
+    return redirect(url_for("borrower.propose.page"), 303)
+
+
 @blueprint.get("/plan/receipt/<reference>")
 @borrower_only
 def receipt(borrower: SignedInBorrower, reference: str) -> str:

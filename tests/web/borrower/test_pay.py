@@ -127,6 +127,10 @@ def test_the_whole_way_to_the_provider_and_back(visit: Visit, sqlite_database: D
 
 
 @pytest.mark.slow
+def test_the_address_of_a_payment_that_did_not_begin_leads_back_to_paying(visit: Visit) -> None:
+    assert visit.client.get("/my/pay/start").location == "/my/pay"
+
+
 def test_the_return_address_alone_changes_nothing(visit: Visit, sqlite_database: Database) -> None:
     reference = reference_in_page(visit)
 

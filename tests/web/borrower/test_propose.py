@@ -467,3 +467,11 @@ def test_first_instalment_of_the_export_day_is_18_december(
         text = connection.scalar(select(Proposal.terms_text))
     assert text is not None
     assert Terms.parse(text).first.due_on == date(2026, 12, 18)
+
+
+def test_a_change_of_language_comes_back_with_the_wishes(client: FlaskClient, lin: int) -> None:
+    people.sign_in(client, lin)
+    back = re.findall(r'name="back" value="([^"]+)"', get(client, amount="800").text)
+    assert len(back) == 2
+    assert all("amount=800" in address for address in back)
+    assert client.get("/my/plan/propose/send").location == "/my/plan/propose"
