@@ -193,7 +193,7 @@ def _plan_target(session: Session, borrower_id: int) -> Target | None:
     plan = session.execute(
         select(Plan.id, Plan.currency)
         .where(Plan.borrower_id == borrower_id, Plan.ended_at.is_(None))
-        .order_by(Plan.id)
+        .order_by(Plan.id.desc())  # the plan that the plan page shows
         .limit(1)
     ).one_or_none()
     if plan is None:

@@ -120,7 +120,7 @@ def next_instalment_for(connection: Connection, borrower_id: int) -> InstalmentD
     plan = connection.execute(
         select(Plan.id, Plan.reference, Plan.currency)
         .where(Plan.borrower_id == borrower_id, Plan.ended_at.is_(None))
-        .order_by(Plan.id)
+        .order_by(Plan.id.desc())  # the plan that the plan page shows
         .limit(1)
     ).one_or_none()
     if plan is None:
