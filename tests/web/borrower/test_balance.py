@@ -153,7 +153,7 @@ def test_a_component_is_explained_by_lines_that_sum_to_it(client: FlaskClient, l
     people.sign_in(client, lin)
     text = text_of(client, "/my/loans/C-LIN-1/fee")
     assert "Charged 50.00 Paid − 0.00 Left 50.00" in text
-    assert "2026-10-15 Charge posted C-LIN-1-2 + 50.00 50.00 Left 50.00" in text
+    assert "Charge posted 2026-10-15 C-LIN-1-2 + 50.00 50.00 Left 50.00" in text
     total = text_of(client, "/my/totals/CNY/interest")
     assert "Total 200.00" in total
 
