@@ -55,7 +55,7 @@ def apr(lent: Money, on: date, payments: Iterable[tuple[date, Money]]) -> Decima
     paid. Less paid than lent gives a rate below nought, as much paid as lent exactly nought. Raises
     NoRate, CurrencyMismatch.
 
-    1,000 lent, 1,200 paid back a year and a half later (an example of Directive 98/7/EC): 12.92 %.
+    1,000 lent, 1,200 paid back a year and a half later: 12.92 % (Directive 98/7/EC, Annex III, equal months).
 
     >>> apr(Money(100_000, "EUR"), date(2026, 1, 1), [(date(2027, 7, 1), Money(120_000, "EUR"))])
     Decimal('0.129243')

@@ -26,7 +26,7 @@ def _euro(units: int) -> Money:
 @pytest.mark.parametrize(
     ("payments", "percent"),
     [
-        # the examples of Directive 98/7/EC: 1,000 is lent
+        # the examples of Directive 98/7/EC, Annex III, with months of equal length: 1,000 is lent
         ([(18, 1_200)], "12.92"),
         ([(0, 50), (18, 1_200)], "16.85"),
         ([(12, 600), (24, 600)], "13.07"),
