@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 from sqlalchemy import Connection
 
 from portal.accounts.accrual import LoanLedger, core_ledgers, loan_count
 from portal.accounts.interest import Compounding
 from portal.accounts.reproduction import Check, Reproduction, reproduce
 from portal.cli import installation
+from portal.cli.groups import OperatorGroup
 from portal.intake.queries import last_batch
 from portal.money import EXPONENTS, Money, Rounding
 
-group = AppGroup("accounts", help="Loan accounts and their interest.")
+group = OperatorGroup("accounts", help="Loan accounts and their interest.")
 
 #: Loans whose first difference is printed; the CSV file has every line.
 SHOWN = 50
