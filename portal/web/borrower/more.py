@@ -48,6 +48,13 @@ def number(borrower: SignedInBorrower) -> Any:
     return render_template("borrower/more/number.html", number=codes.grouped(found))
 
 
+@blueprint.get("/figures")
+@borrower_only
+def figures(borrower: SignedInBorrower) -> str:
+    """How to object to a figure, without acknowledging anything."""
+    return render_template("borrower/more/figures.html")
+
+
 @blueprint.post("/language")
 @borrower_only
 def language(borrower: SignedInBorrower) -> Any:

@@ -133,3 +133,11 @@ def test_the_first_number_page_sends_who_has_none_to_more(
     people.sign_in(client, database.write(lambda s: people.zhao(s, keys)))
 
     assert client.get("/my/more/number").location == "/my/more"
+
+
+def test_a_figure_can_be_objected_to_and_the_balance_says_how(client: FlaskClient, lin: int) -> None:
+    people.sign_in(client, lin)
+    assert "/my/more/figures" in client.get("/my/balance").text
+    page = client.get("/my/more/figures")
+    assert page.status_code == 200
+    assert "12378" in page.text
