@@ -6,13 +6,17 @@ import re
 from datetime import date
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from portal.accounts.accrual import Stop, accrued_for
 from portal.accounts.queries import balances_for
 from portal.db import Database
 from portal.keys import Keys
+from portal.plans.queries import latest_plan_for
+from portal.plans.terms import TermsRequest
 from tests import people
+from tests.web.borrower.plan_story import signed_in, story_of
 from tests.web.borrower.test_balance import statements
 
 ADDRESS = "/my/loans/L-LIN-1/accrued"
@@ -84,6 +88,29 @@ def test_from_the_day_of_a_plan_penalty_interest_stops(
     assert found[loans["L-LIN-1"]].total.minor == loan_minor
     assert found[loans["C-LIN-1"]].total.minor == card_minor
     assert all(line.rate for one in found.values() for line in one.lines)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (TermsRequest(count=24), "no penalty interest is counted"),
+        (TermsRequest(count=24, freeze_interest=True), "neither interest nor penalty interest is counted"),
+    ],
+)
+def test_a_plan_in_force_is_named_with_its_day(sqlite_app: Flask, request_: TermsRequest, words: str) -> None:
+    lin_story = story_of(sqlite_app)
+    client, _ = signed_in(sqlite_app, lin_story)
+    client.set_cookie("language", "en")
+
+    lin_story.plan(request_)
+
+    with lin_story.database.read() as connection:
+        plan = latest_plan_for(connection, lin_story.lin)
+    assert plan is not None
+    assert plan.loans
+    for ref in plan.loans:
+        text = _text(client, f"/my/loans/{ref}/accrued")
+        assert f"A plan is agreed: from 20 November 2026 {words}" in text
 
 
 def test_in_chinese_it_is_an_estimate_too(client: FlaskClient, database: Database, keys: Keys) -> None:
