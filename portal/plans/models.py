@@ -11,8 +11,14 @@ from sqlalchemy.types import JSON
 
 from portal.db import Base, Row
 
-_OPEN: dict[str, Any] = {"sqlite_where": text("closed_at IS NULL"), "postgresql_where": text("closed_at IS NULL")}
-_ACTIVE: dict[str, Any] = {"sqlite_where": text("ended_at IS NULL"), "postgresql_where": text("ended_at IS NULL")}
+_OPEN: dict[str, Any] = {
+    "sqlite_where": text("closed_at IS NULL"),
+    "postgresql_where": text("closed_at IS NULL"),
+}
+_ACTIVE: dict[str, Any] = {
+    "sqlite_where": text("ended_at IS NULL"),
+    "postgresql_where": text("ended_at IS NULL"),
+}
 
 
 class Negotiation(Row):
@@ -67,7 +73,15 @@ class Proposal(Row):
         # the offers whose day has passed
         Index("ix_proposal_lapsing", "state", "lapses_at"),
         # only one round of a negotiation is open at a time (S8)
-        Index("uq_proposal_open", "negotiation_id", unique=True, sqlite_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')"), postgresql_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')")),
+        Index(
+            "uq_proposal_open",
+            "negotiation_id",
+            unique=True,
+            sqlite_where=text("state IN ('submitted','second_approval','more_asked','approved','countered')"),
+            postgresql_where=text(
+                "state IN ('submitted','second_approval','more_asked','approved','countered')"
+            ),
+        ),
     )
 
 

@@ -9,7 +9,5 @@ from portal.web.callbacks import (
 )
 
 blueprint = Blueprint("callbacks", __name__, url_prefix="/callbacks")
-for feature in (
-    stripe,
-):
+for feature in (stripe,):
     blueprint.register_blueprint(feature.blueprint)
