@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, event, text
 
 from portal.db import ExactDecimal, UtcDateTime
@@ -14,7 +15,10 @@ from portal.schema import metadata
 def database_url() -> str:
     """The address given to the command, else the installation's."""
     given = context.config.attributes.get("url") or context.get_x_argument(as_dictionary=True).get("url")
-    return str(given or os.environ["PORTAL_DATABASE_URL"])
+    address = given or os.environ.get("PORTAL_DATABASE_URL")
+    if not address:
+        raise CommandError("PORTAL_DATABASE_URL is not set: it names the database to bring up to date")
+    return str(address)
 
 
 def render_item(kind: str, item: object, autogen_context: object) -> str | bool:
