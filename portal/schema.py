@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal import audit
 from portal.access import models as access
+from portal.accounts import faces as statement_faces
 from portal.accounts import models as accounts
 from portal.borrowers import models as borrowers
 from portal.contacts import models as contacts
@@ -36,6 +37,7 @@ MODULES = (
     plans,
     reviews,
     sms,
+    statement_faces,
     visits,
 )
 

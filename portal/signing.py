@@ -30,6 +30,11 @@ class Signer:
         """The signature over `canonical(content)`, base64url without padding."""
         return _text(self.private.sign(canonical(content)))
 
+    def public_key(self) -> dict[str, str]:
+        """The public half as a JSON Web Key (RFC 8037), for whoever checks a signature without us."""
+        x = _text(_raw(self.private.public_key()))
+        return {"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": self.key_id, "x": x}
+
     def verify(self, content: Mapping[str, Any], signature: str) -> bool:
         """Whether `signature` is this key's over `content`."""
         try:

@@ -40,6 +40,9 @@ STAFF_NETWORK = Limit("staff_network", HOUR, 60, "one network over all logins")
 STAFF_LOGIN_ALL = Limit(
     "staff_login_day", DAY, 100, "one login from everywhere: somebody is after it; alarm only"
 )
+STATEMENTS_HOUR = Limit(
+    "statements_hour", HOUR, 60, "each is kept for good: a person needs a few, a script would fill the disk"
+)
 
 #: Tries of one code; the database also has it as a constraint.
 TRIES = 5

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -68,9 +69,23 @@ class LedgerLine(Row):
     __table_args__ = (
         UniqueConstraint("source", "line_ref"),
         # each line reversed at most once (M8)
-        Index("uq_ledger_line_reverses_id", "reverses_id", unique=True, sqlite_where=text("reverses_id IS NOT NULL"), postgresql_where=text("reverses_id IS NOT NULL")),
+        Index(
+            "uq_ledger_line_reverses_id",
+            "reverses_id",
+            unique=True,
+            sqlite_where=text("reverses_id IS NOT NULL"),
+            postgresql_where=text("reverses_id IS NOT NULL"),
+        ),
         # one credit per payment and loan, whatever is delivered twice (P1)
-        Index("uq_ledger_line_payment", "payment_id", "loan_id", "kind", unique=True, sqlite_where=text("payment_id IS NOT NULL"), postgresql_where=text("payment_id IS NOT NULL")),
+        Index(
+            "uq_ledger_line_payment",
+            "payment_id",
+            "loan_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("payment_id IS NOT NULL"),
+            postgresql_where=text("payment_id IS NOT NULL"),
+        ),
         # covering: a loan's lines in order without touching the table
         Index("ix_ledger_line_loan", "loan_id", "posted_on", "id"),
     )
@@ -119,9 +134,34 @@ class LoanBalance(Base):
         return sum(self.left_of(name) for name in COMPONENTS)
 
     __table_args__ = tuple(
-        CheckConstraint(f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left")
+        CheckConstraint(
+            f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left"
+        )
         for name in COMPONENTS
     )
 
 
+class IssuedStatement(Row):
+    """A statement as it was issued and signed: never changed, whatever the ledger says later."""
+
+    __tablename__ = "statement"
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    #: the bank's calendar date of issue, and the last day whose lines are in it
+    issued_on: Mapped[date] = mapped_column(Date)
+    as_of: Mapped[date] = mapped_column(Date)
+    #: SHA-256 of the canonical content, hexadecimal
+    digest: Mapped[str] = mapped_column(String(64))
+    #: accounts.statement.content_of: texts and whole numbers
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key_id: Mapped[str] = mapped_column(String(16))
+    #: over accounts.issuing.signed_facts, base64url
+    signature: Mapped[str] = mapped_column(String(128))
+    __table_args__ = (
+        # the same statement is issued once, and a borrower's are found by it
+        UniqueConstraint("borrower_id", "digest"),
+    )
+
+
 append_only(LedgerLine.__table__)  # type: ignore[arg-type]
+append_only(IssuedStatement.__table__)  # type: ignore[arg-type]

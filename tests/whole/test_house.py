@@ -14,6 +14,7 @@ SOURCES = sorted(path for path in (ROOT / "portal").rglob("*.py"))
 MONEY_FILES = [
     "portal/money.py",
     "portal/accounts/balance.py",
+    "portal/accounts/statement.py",
     "portal/plans/schedule.py",
     "portal/plans/policy.py",
     "portal/hardship/affordability.py",
