@@ -14,6 +14,7 @@ from portal.web.borrower import (
     plan,
     propose,
     situation,
+    statement,
     visits,
 )
 
@@ -28,6 +29,7 @@ for feature in (
     plan,
     propose,
     situation,
+    statement,
     visits,
 ):
     blueprint.register_blueprint(feature.blueprint)

@@ -8,9 +8,11 @@ from portal.web.public import (
     check,
     help,
     home,
+    keys,
     not_me,
     preferences,
     sign_in,
+    statement,
 )
 
 blueprint = Blueprint("public", __name__)
@@ -18,8 +20,10 @@ for feature in (
     check,
     help,
     home,
+    keys,
     not_me,
     preferences,
     sign_in,
+    statement,
 ):
     blueprint.register_blueprint(feature.blueprint)

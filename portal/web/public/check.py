@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.wrappers import Response as WerkzeugResponse
 
-from portal.access.codes import grouped
+from portal.access.codes import grouped, reference_from
 from portal.notices import faces
 from portal.notices.verification import Asked, Face, Verdict, asked_for, verdict_on
 from portal.web import errors
@@ -35,11 +36,14 @@ def page() -> str:
 
 
 @blueprint.post("/check")
-def typed() -> str | Response:
-    """The verdict on a typed code; a network that was wrong too often is told when to try again."""
+def typed() -> str | Response | WerkzeugResponse:
+    """The verdict on a typed code; a network that was wrong too often is told when to try again. The
+    reference of a statement has a page of its own."""
     p, text = portal(), request.form.get("code", "")[:LONGEST_TYPED]
     if not text.strip():
         return still.page("public/check/page.html", shown={"typed": ""}, empty=True)
+    if reference_from(text).startswith("S-"):
+        return redirect(url_for("public.statement.verdict", reference=reference_from(text)), 303)
     asked = asked_for(p.keys, text)
     tried = p.db.write(
         lambda session: faces.try_code(

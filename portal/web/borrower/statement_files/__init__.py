@@ -1,0 +1,1 @@
+"""A statement as files to take along: a workbook that computes itself, a table, and the signed content."""

@@ -1,0 +1,53 @@
+"""The words of a statement in files: the same as on its page, for tables that no template writes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask_babel import gettext as _
+
+from portal.accounts.statement import Entry
+
+
+def part_word(name: str, classes: Collection[str]) -> str:
+    """A component; a card's fee is a late charge."""
+    words = {
+        "principal": _("Principal"),
+        "interest": _("Interest"),
+        "penalty_interest": _("Penalty interest"),
+        "fee": _("Fees") if "loan" in classes else _("Late charges"),
+        "cost": _("Legal costs"),
+        "suspense": _("Not yet assigned"),
+    }
+    return str(words[name])
+
+
+def kind_word(entry: Entry) -> str:
+    """What an entry is."""
+    words = {
+        "disbursement": _("Loan paid out"),
+        "interest": _("Interest posted"),
+        "penalty_interest": _("Penalty interest posted"),
+        "fee": _("Charge posted"),
+        "cost": _("Legal costs posted"),
+        "payment": _("Your payment"),
+        "reversal": _("Reversed"),
+        "waiver": _("Forgiven"),
+    }
+    return str(words[entry.kind])
+
+
+def effect_word(effect: str) -> str:
+    """Which figure an entry moves."""
+    return str({"charged": _("Charged"), "paid": _("Paid"), "forgiven": _("Forgiven")}[effect])
+
+
+def product_word(product: str) -> str:
+    """A product's name; one we have no word for keeps the bank's own."""
+    words = {
+        "消费贷": _("Consumer loan"),
+        "经营贷": _("Business loan"),
+        "装修贷": _("Home improvement loan"),
+        "信用卡分期": _("Card instalment plan"),
+    }
+    return str(words.get(product, product))
