@@ -82,10 +82,11 @@ def by_day(terms: InterestTerms, lines: Sequence[Line], *, since: date, until: d
 
 def _bases(terms: InterestTerms, lines: Sequence[Line], day: date) -> list[tuple[str, Decimal, int]]:
     so_far = [line for line in lines if line.posted_on <= day]
-    left = sum(line.amounts.get("principal", 0) for line in so_far)
+    settled = -sum(line.amounts.get("principal", 0) for line in so_far if line.kind != "disbursement")
     lent = sum(line.amounts["principal"] for line in so_far if line.kind == "disbursement")
     due = sum(part.principal_minor for part in instalments(terms.contract) if part.due_on <= day)
-    overdue = min(left, max(0, due - (lent - left)))
+    left = max(0, lent - settled)  # more paid than lent bears nothing
+    overdue = min(left, max(0, due - settled))
     charges = sum(
         line.amounts.get("interest", 0) + line.amounts.get("penalty_interest", 0) for line in so_far
     )
