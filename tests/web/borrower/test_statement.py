@@ -138,10 +138,10 @@ def test_a_statement_is_made_read_and_made_once(client: FlaskClient, database: D
     for words in (
         "All entries from the start to 20 November 2026",
         "Customer 林*, number C900001",
-        "Principal 18,000.00 0.00 0.00 18,000.00",
-        "Interest 200.00 99.99 0.00 100.01",
-        "Penalty interest 20.00 0.00 15.00 5.00",
-        "Total 18,270.00 99.99 15.00 18,155.01",
+        "Principal Owed 18,000.00 18,000.00 0.00 0.00 18,000.00",
+        "Interest Owed 200.00 200.00 99.99 0.00 100.01",
+        "Penalty interest Owed 20.00 Forgiven 15.00 20.00 0.00 15.00 5.00",
+        "Total Owed 18,270.00 Forgiven 15.00 18,270.00 99.99 15.00 18,155.01",
         "Overpaid, waiting to be assigned: 0.25.",
         "2026-11-02 Reversed R-1 · reverses P-1",
     ):
