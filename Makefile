@@ -51,7 +51,7 @@ lint:
 
 # No browser and no server: under a minute.
 check: $(VENV)/dev lint
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not slow" -k "not postgresql"
+	@PORTAL_TEST_PROFILE=quick $(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not slow" -k "not postgresql"
 
 bench: $(VENV)/dev
 	@$(BIN)/python -m tests.machine --postgres-only

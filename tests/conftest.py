@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,7 +34,9 @@ _names = itertools.count(1)
 
 #: How long an example takes says how busy the machine is, and nothing about the code.
 hypothesis.settings.register_profile("portal", deadline=None)
-hypothesis.settings.load_profile("portal")
+#: `make check` tries fewer examples of each property; `make test` the usual hundred.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+hypothesis.settings.load_profile(os.environ.get("PORTAL_TEST_PROFILE", "portal"))
 
 
 class StandingClock(Clock):

@@ -20,6 +20,8 @@ from portal.keys import Keys
 from tests.conftest import BANK_MORNING
 from tests.intake.conftest import HARBOUR
 
+pytestmark = pytest.mark.slow
+
 WHOLE = (
     "loans 274, lines 6,316 (interest 4,186, penalty_interest 2,130): equal 6,316,"
     " different 0 on 0 loans, due on the last day and not posted yet 7"

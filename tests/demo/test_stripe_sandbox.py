@@ -21,6 +21,8 @@ from portal.demo.stripe_sandbox_book import Behaviour
 from portal.gateways.stripe import Checkout, ProviderEventSeen, Report, StripeGateway
 from portal.money import Money
 
+pytestmark = pytest.mark.slow
+
 SECRET = "whsec_sandbox"
 
 

@@ -21,6 +21,8 @@ from tests import people
 from tests.documents import corpus
 from tests.documents.stage import NOW, Stage
 
+pytestmark = pytest.mark.slow
+
 MEI = Actor("staff", "7")
 
 

@@ -14,6 +14,8 @@ from portal.documents.media import HEIC, JPEG, PDF, PNG
 from portal.documents.rendering import RenderedPage, Unreadable, render
 from tests.documents import corpus
 
+pytestmark = pytest.mark.slow
+
 
 def rendered(data: bytes, media_type: str) -> tuple[RenderedPage, ...]:
     return render(data, media_type, limits=DEFAULT_LIMITS)

@@ -30,6 +30,8 @@ from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, small_book, write_book
 from tests.intake.conftest import Take, contents, row_counts
 
+pytestmark = pytest.mark.slow
+
 TOMORROW = BANK_MORNING + timedelta(days=1)
 
 

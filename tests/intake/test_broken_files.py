@@ -24,6 +24,8 @@ from portal.keys import Keys
 from tests.intake.book import cells_of, edit, line, read_manifest_of, small_book, write_book, write_manifest
 from tests.intake.conftest import Take, row_counts
 
+pytestmark = pytest.mark.slow
+
 Edit = Callable[[bytes], bytes]
 END = b"\r\n"
 

@@ -22,6 +22,8 @@ from tests.conftest import BANK_MORNING
 from tests.intake.book import edit, rehash
 from tests.intake.conftest import HARBOUR, Take, contents, row_counts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def harbour_copy(tmp_path: Path) -> Path:

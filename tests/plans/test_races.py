@@ -23,6 +23,8 @@ from portal.states import NotAllowed
 from tests.plans.people import MEI, NOW, Story
 from tests.plans.scene import POLICY
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = range(5)
 
 

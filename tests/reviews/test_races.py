@@ -28,6 +28,8 @@ from portal.signing import Signer
 from tests import people
 from tests.reviews import cases
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 6
 
 

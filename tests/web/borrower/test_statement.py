@@ -36,6 +36,8 @@ from tests.intake.conftest import HARBOUR
 from tests.web.borrower.formulas import Sheets
 from tests.web.borrower.test_balance import notice, statements, text_of
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES = ("zh", "zh_Hant", "en")
 
 

@@ -27,6 +27,8 @@ from tests.notices.made import CREATED, SENDING
 from tests.web.public.test_check import Scene, scene_over
 from tests.web.public.test_help import contractors
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES = ("zh-CN", "zh-TW", "en")
 UNKNOWN = codes.with_check("7KQF3MWD2A9R")
 #: What the bank's rows say of Lin and of the notice; the mobile's last two digits may be shown.
