@@ -16,6 +16,8 @@ from portal.intake.operations import Applied, Refused
 from tests.intake.book import Book, read_manifest_of, small_book, write_book, write_manifest
 from tests.intake.conftest import Take, contents, row_counts
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[dict[str, Any]], object]
 
 

@@ -28,6 +28,8 @@ from portal.payments.receipts import Books, Outcome
 from portal.plans.models import Negotiation, Plan, PlanInstalment, PlanLoan, PlanReceipt, Proposal
 from tests import people
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 OFFERED = {"methods": ["card"], "locale": "zh", "title": "港湾银行"}
 

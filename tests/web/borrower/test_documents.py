@@ -25,6 +25,8 @@ from portal.web.borrower import documents
 from tests import people
 from tests.documents import corpus
 
+pytestmark = pytest.mark.slow
+
 File = tuple[bytes, str]
 
 

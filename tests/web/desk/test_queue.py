@@ -19,6 +19,8 @@ from portal.signing import Signer
 from tests import people
 from tests.reviews import cases
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lins(client: FlaskClient, database: Database, keys: Keys, signer: Signer, clock: Clock) -> cases.Case:

@@ -22,6 +22,8 @@ from tests.people import BUSINESS_DATE, CREATED
 from tests.web.borrower.test_balance import statements
 from tests.web.public.test_third_party import FIELDS, LANGUAGES, readable
 
+pytestmark = pytest.mark.slow
+
 
 class Held:
     """What somebody with the paper holds."""
