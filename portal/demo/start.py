@@ -40,16 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--setup-only", action="store_true", help="set up, do not serve")
     parser.add_argument("--data", type=Path, default=ROOT / "var")
     options = parser.parse_args(arguments)
-    if options.fresh:
-        shutil.rmtree(options.data, ignore_errors=True)
-    options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environ = environment(options.data, port=options.port)
-    os.environ.update(environ)
     try:
-        settings = portal_settings.load()
-        refuse_production(settings)
         if not options.setup_only:
             refuse_taken("127.0.0.1", options.port)
+        if options.fresh:
+            forget(options.data)
+        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ.update(environment(options.data, port=options.port))
+        settings = portal_settings.load()
+        refuse_production(settings)
     except BadSettings as error:
         print(f"The portal does not start: {error}", file=sys.stderr)
         return 2
@@ -62,6 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     threading.Thread(target=welcome, args=(options.port,), daemon=True).start()
     return serve(settings.stripe_api_key == SANDBOX_KEY, port=options.port, data=options.data)
+
+
+def forget(data: Path) -> None:
+    """Delete what a demonstration kept; nothing where the settings are of something else (BadSettings)."""
+    if os.environ.get("PORTAL_ENVIRONMENT", "demonstration") != "demonstration":
+        raise BadSettings("PORTAL_ENVIRONMENT is not demonstration: nothing was deleted")
+    shutil.rmtree(data, ignore_errors=True)
 
 
 def environment(data: Path, *, port: int) -> dict[str, str]:
