@@ -1,0 +1,149 @@
+"""Whatever a borrower's address names belongs to one borrower: everybody else is told that it is not there."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask, url_for
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from portal.documents.models import Document
+from portal.keys import Keys
+from portal.money import Money
+from portal.payments.operations import create_attempt
+from portal.signing import Signer
+from tests import people
+from tests.documents import corpus
+from tests.intake.conftest import contents
+from tests.plans.people import Story
+from tests.web.borrower.test_balance import notice
+
+NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+Named = dict[str, dict[str, str | int]]
+
+
+@dataclass(frozen=True)
+class House:
+    """Lin with one of everything, her browser, and Zhao's browser with a token of his own."""
+
+    app: Flask
+    named: Named
+    lin: FlaskClient
+    zhao: FlaskClient
+    zhao_csrf: str
+
+
+@pytest.fixture
+def house(sqlite_app: Flask, keys: Keys, signer: Signer) -> House:
+    database = sqlite_app.extensions["portal"].db
+    lin = database.write(lambda session: people.lin(session, keys))
+    zhao = database.write(lambda session: people.zhao(session, keys))
+    client, stranger = sqlite_app.test_client(), sqlite_app.test_client()
+    csrf = people.sign_in(client, lin)
+    named = everything_of(client, csrf, Story(database, keys, signer, lin))
+    return House(sqlite_app, named, client, stranger, people.sign_in(stranger, zhao))
+
+
+def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
+    """One of everything that an address can name, all of it Lin's; by endpoint, what the address is made of."""
+    story.write(
+        lambda s: notice(s, ref="N-LIN", borrower_id=story.lin, loan_refs=["L-LIN-1"], stated_minor=1)
+    )
+    report = tell(client, csrf)
+    statement = post(client, "/my/statement", csrf, of="all:CNY", since="start").rsplit("/", 1)[1]
+    payment = story.write(
+        lambda s: (
+            create_attempt(
+                s,
+                borrower_id=story.lin,
+                loan_ref="L-LIN-1",
+                amount=Money(100, "CNY"),
+                form_key="pay",
+                offered={},
+                now=NOW,
+                real_now=NOW,
+            ).reference
+        )
+    )
+    with story.database.read() as connection:
+        paper = connection.scalars(select(Document.public_ref)).one()
+    proposal = story.propose()
+    story.approve(proposal.proposal_id)
+    agreement = story.accept(proposal.proposal_id, proposal.terms, version=2).reference
+    loan, of_proposal = {"loan_ref": "L-LIN-1"}, {"reference": proposal.reference}
+    made: Named = {
+        "borrower.documents.picture": {"public_ref": paper, "number": 1},
+        "borrower.documents.remove": {"public_ref": paper},
+        "borrower.balance.loan": loan,
+        "borrower.balance.explain": loan | {"figure": "interest"},
+        "borrower.balance.accrued": loan,
+        "borrower.balance.lines": loan,
+        "borrower.balance.since": {"notice_ref": "N-LIN"},
+        "borrower.agreement.read": {"reference": agreement},
+        "borrower.negotiation.confirm": of_proposal | {"verb": "withdraw"},
+        "borrower.negotiation.leave": of_proposal | {"verb": "withdraw"},
+        "borrower.propose.receipt": of_proposal,
+        "borrower.situation.sent": {"reference": report},
+    }
+    made |= {f"borrower.pay.{name}": {"reference": payment} for name in ("payment", "ask", "stop")}
+    made |= {f"borrower.agreement.{name}": of_proposal for name in AGREEING}
+    made |= {f"borrower.statement.{name}": {"reference": statement} for name in STATEMENTS}
+    return made
+
+
+AGREEING = ("page", "send_code", "confirm_page", "confirm")
+STATEMENTS = ("paper", "table", "signed", "book")
+#: What these name is nobody's: a currency and a figure of the borrower who asks.
+NOBODYS = {"borrower.balance.total"}
+
+
+def tell(client: FlaskClient, csrf: str) -> str:
+    """Send a report with one paper; its reference."""
+    post(client, "/my/situation/reason", csrf, reason="income_lost", story="")
+    post(client, "/my/situation/income", csrf, salary="6200")
+    post(client, "/my/situation/spending", csrf, food="2500")
+    files = [(io.BytesIO(corpus.picture()), "slip.jpg")]
+    post(client, "/my/documents", csrf, form_key="paper", kind="income_proof", files=files)
+    return post(client, "/my/situation/check", csrf, form_key="sent").rsplit("/", 1)[1]
+
+
+def post(client: FlaskClient, address: str, csrf: str, **fields: object) -> str:
+    """Post a form that leads on; where it leads."""
+    answer = client.post(address, data={"csrf_token": csrf, **fields})
+    assert answer.status_code == 303, (address, answer.text)
+    return answer.location
+
+
+def test_every_address_that_names_something_is_tried(house: House) -> None:
+    naming = {
+        rule.endpoint
+        for rule in house.app.url_map.iter_rules()
+        if rule.arguments and rule.endpoint.startswith("borrower.")
+    }
+
+    assert naming - NOBODYS == set(house.named)
+
+
+def test_the_owner_is_let_in_and_nobody_else_sees_or_changes_anything(house: House) -> None:
+    before, wrong = contents(house.app.extensions["portal"].db), []
+    methods = {rule.endpoint: rule.methods or set() for rule in house.app.url_map.iter_rules()}
+    for endpoint, values in house.named.items():
+        with house.app.test_request_context():
+            address = url_for(endpoint, **values)  # type: ignore[arg-type]
+        if "POST" in methods[endpoint]:
+            form = {"csrf_token": house.zhao_csrf, "version": "1", "code": "123456"}
+            theirs = house.zhao.post(address, data=form)
+        else:
+            theirs = house.zhao.get(address)
+            mine = house.lin.get(address).status_code
+            if mine not in (200, 303):
+                wrong.append((endpoint, "the owner", mine))
+        if theirs.status_code != 404:
+            wrong.append((endpoint, "somebody else", theirs.status_code))
+
+    assert wrong == []
+    assert contents(house.app.extensions["portal"].db) == before
