@@ -96,6 +96,7 @@ def sign_in(walk: Walk) -> None:
     walk.press("form[action='/sign-in'] button")
     walk.look("sign-in-code")
     code = wait_for_text(walk, r"#(\d{6})", after=before).group(1)
+    assert_accessible(walk.side)
     tail = re.search(r"\b(\d{3}[0-9X])\b", walk.side.locator(".next").inner_text())
     assert tail
     walk.page.fill("input[name=code]", code)

@@ -61,7 +61,7 @@ def test_from_reminder_to_first_payment(
 
 def approve(desk: Page, walk: Walk) -> None:
     """The reviewer looks at figures and papers, and agrees."""
-    steps.staff_sign_in(desk, walk.side, "hemin")
+    _enter(desk, walk, "hemin")
     _look(desk, walk, "queue")
     steps.open_case(desk, walk.customer_ref)
     _look(desk, walk, "case")
@@ -73,7 +73,7 @@ def approve(desk: Page, walk: Walk) -> None:
 
 def counter_offer(desk: Page, walk: Walk) -> None:
     """The reviewer waives the fees for fewer instalments; a second person confirms it."""
-    steps.staff_sign_in(desk, walk.side, "luoyan")
+    _enter(desk, walk, "luoyan")
     steps.open_case(desk, walk.customer_ref)
     desk.check("input[name=kind][value=counter]")
     desk.fill("input[name=count]", "48")
@@ -93,6 +93,13 @@ def counter_offer(desk: Page, walk: Walk) -> None:
     _look(desk, walk, "case-countered")
     desk.goto("/desk/dashboard")
     _look(desk, walk, "dashboard")
+
+
+def _enter(desk: Page, walk: Walk, login: str) -> None:
+    desk.goto("/desk/sign-in")
+    _look(desk, walk, "sign-in")
+    steps.staff_sign_in(desk, walk.side, login)
+    assert_accessible(walk.side)
 
 
 def _look(desk: Page, walk: Walk, title: str) -> None:
