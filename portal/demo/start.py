@@ -11,6 +11,7 @@ import argparse
 import base64
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,8 @@ from portal.settings import BadSettings
 
 ROOT = Path(__file__).parent.parent.parent
 BANK_FILE = Path(__file__).parent / "harbour.toml"
+#: What points the payments at the sandbox.
+SANDBOX = ("PORTAL_STRIPE_API_KEY", "PORTAL_STRIPE_API_BASE", "PORTAL_STRIPE_CHECKOUT_ORIGIN")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,17 +74,20 @@ def forget(data: Path) -> None:
 
 
 def environment(data: Path, *, port: int) -> dict[str, str]:
-    """What the demonstration sets, less what the caller's environment already says."""
+    """What the demonstration sets, less what the caller's environment already says.
+
+    All of it is written to `demo.env`, which a shell can read: the commands of an operator find the
+    demonstration then.
+    """
     kept = read_env(data / "demo.env") or fresh_env(data)
     base_url = f"http://127.0.0.1:{port}"
     sandbox = f"http://127.0.0.1:{port + 1}"
-    made = kept | {"PORTAL_BASE_URL": base_url}
+    made = {name: value for name, value in kept.items() if name not in SANDBOX} | {
+        "PORTAL_BASE_URL": base_url
+    }
     if not os.environ.get("PORTAL_STRIPE_API_KEY"):
-        made |= {
-            "PORTAL_STRIPE_API_KEY": SANDBOX_KEY,
-            "PORTAL_STRIPE_API_BASE": sandbox,
-            "PORTAL_STRIPE_CHECKOUT_ORIGIN": sandbox,
-        }
+        made |= dict(zip(SANDBOX, (SANDBOX_KEY, sandbox, sandbox), strict=True))
+    write_env(data / "demo.env", made)
     return {name: os.environ.get(name, value) for name, value in made.items()}
 
 
@@ -101,17 +107,21 @@ def fresh_env(data: Path) -> dict[str, str]:
     }
     for name in ("PEPPER", "MASTER_KEY", "SIGNING_SEED"):
         made[f"PORTAL_{name}"] = base64.b64encode(secrets.token_bytes(32)).decode()
-    path = data / "demo.env"
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in made.items()), encoding="utf-8")
     return made
+
+
+def write_env(path: Path, made: dict[str, str]) -> None:
+    """Keep NAME=value lines as a shell reads them, for the owner's eyes only."""
+    path.touch(mode=0o600)
+    lines = (f"{name}={shlex.quote(value)}\n" for name, value in made.items())
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def read_env(path: Path) -> dict[str, str]:
     """The NAME=value lines of a file; nothing when there is none."""
     if not path.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = shlex.split(path.read_text(encoding="utf-8"))
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 

@@ -61,7 +61,7 @@ def test_starting_over_beside_production_settings_forgets_nothing(
 
 @pytest.mark.slow
 def test_a_second_run_keeps_everything_and_a_fresh_one_starts_over(tmp_path: Path) -> None:
-    data = tmp_path / "var"
+    data = tmp_path / "our var"
     run(data)
     secrets = (data / "demo.env").read_text()
     choose(data, "en")
@@ -70,6 +70,9 @@ def test_a_second_run_keeps_everything_and_a_fresh_one_starts_over(tmp_path: Pat
 
     assert (data / "demo.env").read_text() == secrets
     assert "apply ledger.csv" not in again
+    assert "HARBOUR 1 (2026-11-20)" in operate(
+        data, "flask intake check portal/demo/harbour --mapping harbour"
+    )
     assert facts(data) == ("en", 274)
     run(data, "--fresh")
     assert (data / "demo.env").read_text() != secrets
@@ -88,6 +91,20 @@ def run(data: Path, *options: str) -> str:
         check=True,
     )
     return done.stderr
+
+
+def operate(data: Path, command: str) -> str:
+    """What an operator's command says, typed after reading the demonstration's settings into the shell."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environ |= {
+        "ENV_FILE": str(data / "demo.env"),
+        "PATH": f"{Path(sys.executable).parent}:{environ['PATH']}",
+    }
+    script = f'set -ae; . "$ENV_FILE"; {command}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def choose(data: Path, language: str) -> None:
