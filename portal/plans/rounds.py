@@ -16,7 +16,7 @@ from portal.contacts.operations import lift_hold, place_hold
 from portal.plans.lifecycle import PROPOSAL, ProposalAction, ProposalState
 from portal.plans.models import Negotiation, Proposal
 from portal.states import NotAllowed
-from portal.visits.operations import pause_visits, resume_visits
+from portal.visits.operations import keep_paused, pause_visits, resume_visits
 
 #: The hold while a proposal is open, and the one that follows a refusal.
 PROPOSAL_OPEN = "proposal_open"
@@ -210,3 +210,4 @@ def cool_after_refusal(
         actor=actor,
     )
     lift_hold(session, source=source, reason=PROPOSAL_OPEN, now=now, actor=actor)
+    keep_paused(session, borrower_id=borrower_id, before=PROPOSAL_OPEN, reason=REFUSAL_COOLING)

@@ -54,6 +54,16 @@ def resume_visits(session: Session, *, borrower_id: int, reason: str, actor: Act
     )
 
 
+def keep_paused(session: Session, *, borrower_id: int, before: str, reason: str) -> None:
+    """What is paused for `before` stays paused, from now on for `reason`; the holds record when and why."""
+    session.execute(
+        update(Visit)
+        .where(Visit.borrower_id == borrower_id, Visit.state == State.PAUSED, Visit.off_reason == before)
+        .values(off_reason=reason)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
 def cancel_visits(session: Session, *, borrower_id: int, reason: str, actor: Actor, now: datetime) -> int:
     """Call every planned or paused visit of this borrower off for good; how many."""
     return _move(session, Action.CANCEL, borrower_id=borrower_id, off_reason=reason, actor=actor, now=now)
