@@ -191,11 +191,10 @@ def _negotiation(
 
 
 def _supersede_open(session: Session, negotiation_id: int, actor: Actor, now: datetime) -> None:
-    earlier = session.execute(
-        select(Proposal.id, Proposal.version).where(
-            Proposal.negotiation_id == negotiation_id, Proposal.state.in_(OPEN)
-        )
-    ).all()
+    open_rounds = (Proposal.negotiation_id == negotiation_id, Proposal.state.in_(OPEN))
+    # whoever is deciding at this moment goes first; what came of it is looked at anew
+    session.execute(select(Proposal.id).where(*open_rounds).with_for_update())
+    earlier = session.execute(select(Proposal.id, Proposal.version).where(*open_rounds)).all()
     for row in earlier:
         move(
             session,
