@@ -206,6 +206,8 @@ def accept(walk: Walk, *, after: int) -> None:
     walk.press("a[href*='/plan/agreement/']")
     walk.look("agreement")
     walk.page.goto("/my/visits")
+    assert walk.page.locator(".note.ok").count() == 1
+    assert walk.page.locator("section[aria-labelledby=v1]").count() == 0
     walk.look("visits-cancelled")
 
 
