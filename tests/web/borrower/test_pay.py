@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import requests
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from werkzeug.serving import make_server
 
-from portal.accounts.models import LedgerLine
+from portal.accounts.models import LedgerLine, Loan
 from portal.dates import Clock
 from portal.db import Database
 from portal.demo.stripe_sandbox import Sandbox
@@ -107,6 +108,32 @@ def test_bank_transfer_stands_first_with_a_reference_for_each_loan(visit: Visit,
     for loan_ref in ("L-LIN-1", "C-LIN-1"):
         assert transfer_reference(keys, loan_ref) in html
     assert "12,120.00" in html
+
+
+@pytest.mark.parametrize("jurisdiction", ["gb", "us"])
+def test_elsewhere_the_transfer_is_offered_second(visit: Visit, jurisdiction: str) -> None:
+    portal = visit.app.extensions["portal"]
+    bank = replace(portal.settings.bank, jurisdiction=jurisdiction)
+    visit.app.extensions["portal"] = replace(portal, settings=replace(portal.settings, bank=bank))
+
+    html = visit.client.get("/my/pay").get_data(as_text=True)
+
+    assert html.index('id="online"') < html.index('id="transfer"')
+
+
+def test_paying_says_what_it_acknowledges_and_names_a_loan_that_may_be_too_old_to_claim(
+    visit: Visit, sqlite_database: Database
+) -> None:
+    words = "The term of L-LIN-1 ended so long ago that the time limit may be over."
+    now = visit.client.get("/my/pay").get_data(as_text=True)
+    ended = update(Loan).where(Loan.loan_ref == "L-LIN-1").values(matures_on=date(2020, 1, 15))
+    sqlite_database.write(lambda session: session.execute(ended))
+
+    later = visit.client.get("/my/pay").get_data(as_text=True)
+
+    assert "Paying acknowledges the debt" in now
+    assert words not in now
+    assert words in later
 
 
 def test_the_whole_way_to_the_provider_and_back(visit: Visit, sqlite_database: Database) -> None:
