@@ -8,11 +8,13 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from portal import jurisdictions
 from portal.accounts.queries import lines_for
 from portal.audit import Actor
 from portal.documents import operations as documents
 from portal.documents.kinds import UNSUITABLE_REASONS
 from portal.plans.policy import Assessment, Policy, affordability_of
+from portal.plans.standing import past_limitation
 from portal.reviews import operations
 from portal.reviews.four_eyes import Kind, second_person_reasons
 from portal.reviews.offers import assess_counter, blocking
@@ -238,6 +240,15 @@ def _page(
         policy=screen.ground.policy,
         paused_on=next((p.clock.local(at).date() for at in paused), None),
         unsuitable_reasons=UNSUITABLE_REASONS,
+        **_limitation(screen),
         **_offer(screen, form),
     )
     return make_response(html, trouble.status if trouble else 200)
+
+
+def _limitation(screen: Screen) -> dict[str, Any]:
+    """The loans that may be too old to claim, as the borrower is told of them too, and the period in years."""
+    p = portal()
+    period = jurisdictions.pack(p.settings.bank.jurisdiction).limitation_years
+    years = period.value if period else None
+    return {"years": years, "old": past_limitation(screen.balance.loans, years=years, today=p.clock.today())}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -227,6 +227,19 @@ def test_the_check_page_says_what_sending_means_and_offers_to_ask_without(
     assert "Sending a proposal acknowledges the debt." in text
     assert "3 years" in text
     assert "Ask without acknowledging" in text
+
+
+def test_the_check_page_names_a_loan_that_may_be_too_old_to_claim(
+    client: FlaskClient, database: Database, lin: int
+) -> None:
+    ended = update(Loan).where(Loan.loan_ref == "L-LIN-1").values(matures_on=date(2020, 1, 15))
+    database.write(lambda session: session.execute(ended))
+    people.sign_in(client, lin)
+
+    text = words(get(client, "/check"))
+
+    assert "L-LIN-1 was due in full on 15 January 2020, longer ago than that." in text
+    assert "C-LIN-1 was due in full" not in text
 
 
 def test_a_wish_that_cannot_be_sent_says_why_and_keeps_everything_typed(

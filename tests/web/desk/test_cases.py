@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from portal.accounts.models import LoanBalance
+from portal.accounts.models import Loan, LoanBalance
 from portal.dates import Clock
 from portal.db import Database
 from portal.documents.models import Document
@@ -84,6 +85,19 @@ def test_everything_a_decision_needs_is_on_one_screen(client: FlaskClient, lins:
         assert shown in page, shown
     assert "13900000034" not in page
     assert "0001</" not in page.replace("C900001", "")
+
+
+def test_a_loan_that_may_be_too_old_to_claim_is_flagged(
+    client: FlaskClient, database: Database, lins: cases.Case
+) -> None:
+    assert "期限久远" not in see(client, lins)
+    ended = update(Loan).where(Loan.loan_ref == "L-LIN-1").values(matures_on=date(2020, 1, 15))
+    database.write(lambda session: session.execute(ended))
+
+    page = see(client, lins)
+
+    assert page.count("期限久远") == 1
+    assert "L-LIN-1 已于 2020年1月15日全部到期，距今超过 3 年" in page
 
 
 def test_a_case_that_is_not_there_is_not_found(client: FlaskClient, lins: cases.Case) -> None:
