@@ -20,6 +20,7 @@ from portal.demo.stripe_sandbox import ProductionSettings, Sandbox, main, nested
 from portal.demo.stripe_sandbox_book import Behaviour
 from portal.gateways.stripe import Checkout, ProviderEventSeen, Report, StripeGateway
 from portal.money import Money
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -144,10 +145,7 @@ def test_a_page_pays_once_however_often_it_is_clicked(sandbox: Sandbox, listener
 
 
 def until_nothing_is_due(sandbox: Sandbox) -> None:
-    deadline = time.monotonic() + 10
-    while sandbox.book.next_due_in() is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: sandbox.book.next_due_in() is None, every=0.02)
 
 
 def test_a_decline_leaves_the_page_open(sandbox: Sandbox, listener: Listener) -> None:

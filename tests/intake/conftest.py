@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Table, func, select
 
+from portal.accounts.models import Loan, LoanBalance
+from portal.accounts.operations import self_check
 from portal.db import Database
 from portal.intake.mapping import Mapping, load_mapping
 from portal.intake.operations import Applied, Refused, apply_batch
@@ -75,3 +78,18 @@ def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
 def _rows(connection: object, table: Table) -> list[tuple[object, ...]]:
     rows = connection.execute(select(table)).all()  # type: ignore[attr-defined]
     return sorted((tuple(row) for row in rows), key=repr)
+
+
+def balances(database: Database) -> dict[str, Any]:
+    """Every balance row, by the loan's number."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(LoanBalance.__table__, Loan.loan_ref).join(Loan, Loan.id == LoanBalance.loan_id)
+        )
+        return {row.loan_ref: row for row in rows}
+
+
+def proved(database: Database) -> None:
+    """Every balance equals its lines."""
+    with database.read() as connection:
+        assert self_check(connection) == []

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal.accounts.models import LedgerLine, Loan, LoanBalance
-from portal.accounts.operations import post_payment, self_check
+from portal.accounts.models import Loan
+from portal.accounts.operations import post_payment
 from portal.borrowers.models import Borrower
 from portal.contacts.operations import place_hold
 from portal.db import Database
-from portal.intake.mapping import ENCODINGS, LINE_ENDS, Mapping
+from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Refused, Sound, apply_batch, check_batch
 from portal.intake.queries import demonstration_batches
 from portal.keys import Keys
@@ -28,7 +25,7 @@ from portal.payments.models import Payment
 from portal.visits.models import Visit
 from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, small_book, write_book
-from tests.intake.conftest import Take, contents, row_counts
+from tests.intake.conftest import Take, balances, contents, proved, row_counts
 
 pytestmark = pytest.mark.slow
 
@@ -45,28 +42,15 @@ def _next(**changes: Any) -> Book:
     return book
 
 
-def _balances(database: Database) -> dict[str, Any]:
-    with database.read() as connection:
-        rows = connection.execute(
-            select(LoanBalance.__table__, Loan.loan_ref).join(Loan, Loan.id == LoanBalance.loan_id)
-        )
-        return {row.loan_ref: row for row in rows}
-
-
-def _proved(database: Database) -> None:
-    with database.read() as connection:
-        assert self_check(connection) == []
-
-
 def test_a_payment_of_fees_and_costs_in_one_column_goes_to_costs_first(
     database: Database, take: Take, batch: Path
 ) -> None:
     take(database, batch)
 
-    first = _balances(database)["L1"]
+    first = balances(database)["L1"]
     assert (first.cost_owed_minor, first.cost_paid_minor) == (32_050, 32_050)
     assert (first.fee_owed_minor, first.fee_paid_minor) == (5_000, 1_000)
-    _proved(database)
+    proved(database)
 
 
 def test_a_later_full_batch_adds_its_new_lines_and_moves_every_loan_to_its_date(
@@ -84,11 +68,11 @@ def test_a_later_full_batch_adds_its_new_lines_and_moves_every_loan_to_its_date(
 
     assert isinstance(answer, Applied), [one.en for one in answer.rejections]
     assert (answer.sequence, answer.new_lines) == (2, 2)
-    found = _balances(database)
+    found = balances(database)
     assert {row.as_of for row in found.values()} == {date(2026, 11, 21)}
     assert (found["L1"].cost_paid_minor, found["L1"].fee_paid_minor) == (0, 4_000)
     assert found["L1"].version == 2
-    _proved(database)
+    proved(database)
 
 
 def test_a_delta_batch_needs_only_what_changed(
@@ -98,8 +82,8 @@ def test_a_delta_batch_needs_only_what_changed(
     book = _next(mode="delta")
     book.rows["ledger"].append(line("T12", "L2", date(2026, 11, 21), "payment", principal=-10_000))
     book.settle()
-    ledger, balances = book.rows["ledger"][-1:], book.rows["balances"][1:]
-    book.rows = {"ledger": ledger, "balances": balances}
+    ledger, stated = book.rows["ledger"][-1:], book.rows["balances"][1:]
+    book.rows = {"ledger": ledger, "balances": stated}
     for name in ("customers", "agencies", "officers", "loans", "notices", "visits"):
         book.rows.pop(name, None)
 
@@ -107,10 +91,10 @@ def test_a_delta_batch_needs_only_what_changed(
 
     assert isinstance(answer, Applied), [one.en for one in answer.rejections]
     assert answer.new_lines == 1
-    found = _balances(database)
+    found = balances(database)
     assert found["L2"].principal_paid_minor == 90_000
     assert found["L1"].as_of == date(2026, 11, 21)
-    _proved(database)
+    proved(database)
 
 
 def test_new_lines_without_a_balance_are_refused_in_a_delta(
@@ -302,12 +286,12 @@ def test_a_payment_made_here_stays_until_the_bank_posts_it_and_is_then_counted_o
     database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
 ) -> None:
     take(database, batch)
-    due = _balances(database)["L1"].due_now_minor
+    due = balances(database)["L1"].due_now_minor
     _pay(database, 20_077, "PAY1")
-    paid = _balances(database)["L1"]
+    paid = balances(database)["L1"]
     book = _next()
     take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
-    kept = _balances(database)["L1"]
+    kept = balances(database)["L1"]
     later = _next(sequence=3, business_date=date(2026, 11, 22))
     later.rows["ledger"].append(
         line(
@@ -327,12 +311,12 @@ def test_a_payment_made_here_stays_until_the_bank_posts_it_and_is_then_counted_o
     )
 
     assert isinstance(answer, Applied), [one.en for one in answer.rejections]
-    once = _balances(database)["L1"]
+    once = balances(database)["L1"]
     assert paid.due_now_minor == due - 20_077
     assert kept.due_now_minor == once.due_now_minor == paid.due_now_minor
     assert once.penalty_interest_paid_minor == 77
     assert once.suspense_minor == 0
-    _proved(database)
+    proved(database)
 
 
 def test_money_paid_here_and_at_the_counter_goes_to_suspense_and_is_not_lost(
@@ -347,10 +331,10 @@ def test_money_paid_here_and_at_the_counter_goes_to_suspense_and_is_not_lost(
     answer = take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
 
     assert isinstance(answer, Applied), [one.en for one in answer.rejections]
-    found = _balances(database)["L1"]
+    found = balances(database)["L1"]
     assert found.penalty_interest_paid_minor == found.penalty_interest_owed_minor == 77
     assert found.suspense_minor == 77
-    _proved(database)
+    proved(database)
 
 
 def test_two_intakes_at_once_end_as_one(database: Database, keys: Keys, batch: Path) -> None:
@@ -371,7 +355,7 @@ def test_two_intakes_at_once_end_as_one(database: Database, keys: Keys, batch: P
     assert sorted(one.repeated for one in answers if isinstance(one, Applied)) == [False, True]
     counts = row_counts(database)
     assert (counts["intake_batch"], counts["ledger_line"], counts["loan_balance"]) == (1, 11, 2)
-    _proved(database)
+    proved(database)
 
 
 @pytest.mark.parametrize("step", ["apply customers.csv", "apply ledger.csv", "apply visits.csv", "balances"])
@@ -438,86 +422,3 @@ def test_a_batch_says_whether_it_is_a_demonstration(
 
     with sqlite_database.read() as connection:
         assert demonstration_batches(connection) == {1: True}
-
-
-#: every encoding with every line end, and each separator at least once
-FORMS = [
-    (encoding, end, delimiter)
-    for (encoding, end), delimiter in zip(
-        ((encoding, end) for encoding in ENCODINGS for end in LINE_ENDS.values()), ",;\t,;\t", strict=True
-    )
-]
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["harbour", "portal"])
-def test_every_form_a_mapping_can_declare_is_read_back_as_it_was_written(
-    sqlite_database: Database,
-    take: Take,
-    form: tuple[str, bytes, str],
-    name: str,
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-) -> None:
-    encoding, line_end, delimiter = form
-    shipped = request.getfixturevalue(f"{name}_mapping")
-    mapping = replace(shipped, encoding=encoding, line_end=line_end, delimiter=delimiter)
-    book = small_book()
-    book.rows["customers"][0]["address"] = '新路1号, "二楼"; 左\t手\r\n边'
-    book.rows["notices"][0]["body"] = "您好，\n查询码{code}"
-
-    answer = take(sqlite_database, write_book(book, mapping, tmp_path / "batch"), mapping)
-
-    assert isinstance(answer, Applied), [(one.file, one.line, one.en) for one in answer.rejections]
-    found = _balances(sqlite_database)["L1"]
-    assert (found.cost_paid_minor, found.fee_paid_minor, found.principal_paid_minor) == (
-        32_050,
-        1_000,
-        10_000,
-    )
-    with sqlite_database.read() as connection:
-        assert "您好，\n查询码{code}" in set(connection.scalars(select(Notice.body)))
-
-
-@given(order=st.permutations(range(11)))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_order_of_rows_does_not_matter(
-    sqlite_template: Path,
-    keys: Keys,
-    harbour_mapping: Mapping,
-    tmp_path_factory: pytest.TempPathFactory,
-    order: list[int],
-) -> None:
-    folder = tmp_path_factory.mktemp("order")
-    (folder / "portal.sqlite").write_bytes(sqlite_template.read_bytes())
-    database = Database(f"sqlite:///{folder / 'portal.sqlite'}")
-    book = small_book()
-    book.rows["ledger"] = [book.rows["ledger"][index] for index in order]
-
-    answer = apply_batch(
-        database,
-        directory=write_book(book, harbour_mapping, folder / "batch"),
-        mapping=harbour_mapping,
-        keys=keys,
-        now=BANK_MORNING,
-    )
-
-    assert isinstance(answer, Applied)
-    found = _balances(database)["L1"]
-    assert (found.cost_paid_minor, found.fee_paid_minor, found.principal_paid_minor) == (
-        32_050,
-        1_000,
-        10_000,
-    )
-    with database.read() as connection:
-        reversal = connection.execute(select(LedgerLine.__table__).where(LedgerLine.kind == "reversal")).one()
-        original = connection.execute(
-            select(LedgerLine.line_ref).where(LedgerLine.id == reversal.reverses_id)
-        ).scalar_one()
-    assert original == "T7"
-    _proved(database)
-    database.dispose()
-
-
-def test_the_mornings_differ_by_a_day() -> None:
-    assert datetime(2026, 11, 21, 1, 0, tzinfo=UTC) == TOMORROW
