@@ -7,7 +7,7 @@ PORT ?= 8000
 DEMO ?=
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: run test check bench lock messages docs clean
+.PHONY: run test lint check bench lock messages docs clean
 
 # uv where it is installed, else pip; both take the same pinned and hashed list.
 define install
