@@ -20,7 +20,7 @@ from portal.payments.models import Payment, TransferReference
 from portal.payments.operations import UnableToPay
 from portal.payments.references import reference_from, transfer_reference
 from tests import people
-from tests.payments.test_receipts import NOW, OFFERED, begin
+from tests.payments.telling import NOW, OFFERED, begin
 
 
 @pytest.fixture
