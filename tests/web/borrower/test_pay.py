@@ -26,7 +26,7 @@ from portal.payments.models import Payment
 from portal.payments.references import transfer_reference
 from portal.settings import Settings
 from tests import people
-from tests.payments.test_receipts import lin
+from tests.payments.telling import lin
 from tests.waiting import wait_until
 
 SECRET = "whsec_portal_test"
