@@ -53,7 +53,12 @@ lint:
 check: $(VENV)/dev lint
 	@PORTAL_TEST_PROFILE=quick $(BIN)/python -m pytest -n $(WORKERS) -m "not browser and not slow" -k "not postgresql"
 
-bench: $(VENV)/dev
+$(VENV)/bench: requirements/bench.txt $(VENV)/dev
+	@echo "Installing what the bench compares with ..."
+	$(call install,requirements/bench.txt)
+	@touch $@
+
+bench: $(VENV)/bench
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.bench
 
@@ -61,6 +66,7 @@ bench: $(VENV)/dev
 lock: $(VENV)/dev
 	@uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -q -o requirements/runtime.txt
 	@uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -q -o requirements/dev.txt
+	@uv pip compile pyproject.toml --extra dev --extra bench --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -q -o requirements/bench.txt
 
 messages: $(VENV)/dev
 	@$(BIN)/pybabel -q extract -F babel.cfg -k _l -k _n:1,2 -k N_ --no-location --sort-output --project=portal --version=0 -o translations/messages.pot .
