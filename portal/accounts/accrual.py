@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms
-from portal.accounts.daycount import DayCount
 from portal.accounts.interest import BEARING, Accrual, Compounding, InterestTerms, RateChange, accrued
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.reproduction import Entry
 from portal.money import Money, Rounding
+from portal.schedules.daycount import DayCount
 
 #: Loans whose lines are read with one statement.
 CHUNK = 500

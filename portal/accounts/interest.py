@@ -16,9 +16,9 @@ from fractions import Fraction
 from itertools import count, pairwise
 
 from portal.accounts.balance import Line, LoanTerms, Totals, instalments
-from portal.accounts.daycount import DayCount, days_between
 from portal.dates import add_months
 from portal.money import Rounding, divide
+from portal.schedules.daycount import DayCount, days_between
 
 #: What this module computes, in the order of posting.
 BEARING = ("interest", "penalty_interest")

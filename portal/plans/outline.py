@@ -12,8 +12,8 @@ from itertools import groupby
 
 from portal.dates import add_months
 from portal.money import Money
-from portal.plans.schedule import MONTHLY_KINDS
 from portal.plans.terms import Instalment, Terms
+from portal.schedules.days import MONTHLY_KINDS
 
 #: Rows a table shows before the last one, unless all are asked for.
 FIRST_ROWS = 5

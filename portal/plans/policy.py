@@ -13,17 +13,11 @@ from datetime import date, timedelta
 from portal.dates import Frequency, add_months
 from portal.hardship.affordability import Affordability, assess
 from portal.money import Money
+from portal.plans.forming import covered_loans
 from portal.plans.rules import REACH, Assessment, Finding, Ground, Means, Offer, Policy, Severity
-from portal.plans.schedule import (
-    MONTHLY_KINDS,
-    UnableToSchedule,
-    Unschedulable,
-    count_for,
-    covered_loans,
-    first_pay_day,
-    working_dates,
-)
-from portal.plans.terms import Step, Terms, TermsRequest
+from portal.plans.terms import Terms, TermsRequest
+from portal.schedules.days import MONTHLY_KINDS, first_pay_day, working_dates
+from portal.schedules.parts import Step, UnableToSchedule, Unschedulable, count_for
 
 __all__ = [
     "Assessment",

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from portal.dates import add_months
 from portal.money import Money
-from portal.plans.schedule import MONTHLY_KINDS
 from portal.plans.terms import Terms
+from portal.schedules.days import MONTHLY_KINDS
 
 #: Rows shown around the next instalment unless all are asked for.
 SHOWN_BEFORE, SHOWN_AFTER = 2, 4

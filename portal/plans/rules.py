@@ -16,8 +16,10 @@ from portal.dates import Frequency, WorkingDays, add_months
 from portal.hardship.affordability import Budget
 from portal.jurisdictions import pack
 from portal.money import Money
-from portal.plans.schedule import LONGEST, UnableToSchedule, Unschedulable, first_pay_day, terms_for
+from portal.plans.forming import terms_for
 from portal.plans.terms import LoanBasis, Terms, TermsRequest
+from portal.schedules.days import first_pay_day
+from portal.schedules.parts import LONGEST, UnableToSchedule, Unschedulable
 from portal.settings import Bank
 
 #: Dates a person may type are looked at within a year of what a plan could reach.

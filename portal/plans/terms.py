@@ -13,6 +13,7 @@ from typing import Any
 
 from portal.dates import Frequency
 from portal.money import Money
+from portal.schedules.parts import Step
 
 #: Raised when the canonical text changes its shape; old texts keep theirs.
 TEXT_VERSION = 1
@@ -32,14 +33,6 @@ class LoanBasis:
     #: the structure of `due_now` and of `left`, by component
     due_parts: tuple[tuple[str, Money], ...] = ()
     left_parts: tuple[tuple[str, Money], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The first `count` instalments are `amount` each; what is left is spread over the rest."""
-
-    count: int
-    amount: Money
 
 
 @dataclass(frozen=True, slots=True)

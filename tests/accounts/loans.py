@@ -12,10 +12,10 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from portal.accounts.balance import METHODS, Line, LoanTerms, instalments
-from portal.accounts.daycount import DayCount
 from portal.accounts.interest import Compounding, InterestTerms, RateChange
 from portal.dates import add_months
 from portal.money import Rounding
+from portal.schedules.daycount import DayCount
 
 RATES = st.integers(0, 3_600).map(lambda points: Decimal(points).scaleb(-4))
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.accounts.balance import Line, LoanTerms
-from portal.accounts.daycount import DayCount
 from portal.accounts.interest import (
     BEARING,
     BalanceDays,
@@ -25,6 +24,7 @@ from portal.accounts.interest import (
     posting_days,
 )
 from portal.money import Rounding, divide
+from portal.schedules.daycount import DayCount
 from tests.accounts.loans import by_day, interest_terms, lines_of
 
 OPENED = date(2026, 1, 7)

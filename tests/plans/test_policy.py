@@ -22,7 +22,8 @@ from portal.plans.policy import (
     nearest,
     offers,
 )
-from portal.plans.terms import Step, TermsRequest
+from portal.plans.terms import TermsRequest
+from portal.schedules.parts import Step
 from tests.plans.scene import BANK, MEANS, POLICY, TODAY, basis, ground, yuan
 
 MONEY = st.integers(1, 10**9).map(lambda minor: Money(minor, "CNY"))

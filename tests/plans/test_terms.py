@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from portal.dates import Frequency
 from portal.money import Money
 from portal.plans.policy import examine
-from portal.plans.terms import Step, Terms, TermsRequest
+from portal.plans.terms import Terms, TermsRequest
+from portal.schedules.parts import Step
 from tests.plans.scene import basis, ground, yuan
 
 REQUESTS = st.builds(

@@ -15,10 +15,12 @@ ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "docs/engine.md"
 MODULES = (
     "portal/money.py",
-    "portal/plans/schedule.py",
-    "portal/plans/apr.py",
+    "portal/schedules/parts.py",
+    "portal/schedules/declining.py",
+    "portal/schedules/days.py",
+    "portal/schedules/apr.py",
+    "portal/schedules/daycount.py",
     "portal/accounts/balance.py",
-    "portal/accounts/daycount.py",
     "portal/accounts/interest.py",
     "portal/accounts/reproduction.py",
     "portal/payments/allocation.py",

@@ -15,7 +15,7 @@ MONEY_FILES = [
     "portal/money.py",
     "portal/accounts/balance.py",
     "portal/accounts/statement.py",
-    "portal/plans/schedule.py",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "portal/schedules").glob("*.py")),
     "portal/plans/policy.py",
     "portal/hardship/affordability.py",
     "portal/payments/allocation.py",

@@ -14,7 +14,8 @@ from wtforms import BooleanField, SelectMultipleField, StringField, TextAreaFiel
 
 from portal.dates import Frequency
 from portal.money import Money
-from portal.plans.terms import Step, TermsRequest
+from portal.plans.terms import TermsRequest
+from portal.schedules.parts import Step
 from portal.web.forms import Form, MoneyField
 
 FREQUENCIES = {

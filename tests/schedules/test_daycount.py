@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.accounts.daycount import DayCount, days_between, thirty_360, year_fraction
+from portal.schedules.daycount import DayCount, days_between, thirty_360, year_fraction
 
 DAYS = st.dates(date(2019, 1, 1), date(2032, 12, 31))
 

@@ -11,20 +11,18 @@ from hypothesis import strategies as st
 
 from portal.dates import Frequency, WorkingDays
 from portal.money import EXPONENTS, Money, Rounding, rate
-from portal.plans.schedule import (
+from portal.schedules.days import first_pay_day, working_dates
+from portal.schedules.declining import annuity, equal_principal
+from portal.schedules.parts import (
     LONGEST,
+    Step,
     UnableToSchedule,
     Unschedulable,
-    annuity,
     by_amount,
     by_count,
     count_for,
-    equal_principal,
-    first_pay_day,
     stepped,
-    working_dates,
 )
-from portal.plans.terms import Step
 
 CURRENCIES = st.sampled_from(["JPY", "CNY", "KWD"])
 AMOUNTS = st.integers(min_value=1, max_value=10**12)

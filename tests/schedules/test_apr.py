@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from portal.dates import Frequency, add_months, due_dates
 from portal.money import CurrencyMismatch, Money
-from portal.plans.apr import NoRate, apr, years_between
-from portal.plans.schedule import annuity, by_count, equal_principal
+from portal.schedules.apr import NoRate, apr, years_between
+from portal.schedules.declining import annuity, equal_principal
+from portal.schedules.parts import by_count
 
 START = date(2026, 1, 1)
 DAYS = st.dates(date(2024, 1, 1), date(2032, 12, 31))
