@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,24 +19,13 @@ import requests
 import stripe
 from flask import Flask, Response, abort, redirect, render_template, request, send_from_directory
 from flask_babel import Babel
-from werkzeug.datastructures import MultiDict
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from portal.demo.stripe_sandbox_book import (
-    LONGEST_LIFE,
-    SHORTEST_LIFE,
-    ApiError,
-    Behaviour,
-    Book,
-    Work,
-    invalid,
-)
-from portal.money import EXPONENTS
+from portal.demo.stripe_sandbox_api import LOCALES, add_addresses
+from portal.demo.stripe_sandbox_book import ApiError, Behaviour, Book, Work
 from portal.web.locale import HTML_LANG, amount_formatter
 
 ROOT = Path(__file__).parents[2]
-METHODS = ("card", "alipay", "wechat_pay")
-LOCALES = {"zh": "zh", "zh-HK": "zh_Hant", "zh-TW": "zh_Hant", "en": "en", "en-GB": "en"}
 OUTCOMES = ("pay", "decline", "settle", "bounce")
 #: What the tester may choose on the payment page.
 DELIVERIES = {
@@ -47,12 +34,6 @@ DELIVERIES = {
     "doubled": Behaviour(copies=2),
     "reordered": Behaviour(copies=2, reorder=True),
 }
-#: Parameters of a new checkout that the portal may send; Stripe refuses what it does not know.
-_KNOWN = frozenset(
-    {"mode", "client_reference_id", "metadata", "payment_intent_data", "payment_method_types"}
-    | {"payment_method_options", "line_items", "adaptive_pricing", "success_url", "cancel_url"}
-    | {"locale", "expires_at", "expand"}
-)
 #: Tries before an event is given up, and the longest pause between two.
 MOST_TRIES, LONGEST_PAUSE = 40, 60.0
 
@@ -68,7 +49,7 @@ def create_sandbox(book: Book, *, behaviour: Behaviour | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     Babel(app, locale_selector=lambda: getattr(request, "sandbox_locale", "en"), default_locale="en")
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    _api(app, book)
+    add_addresses(app, book)
     _hosted_page(app, book, behaviour)
 
     @app.after_request
@@ -78,44 +59,7 @@ def create_sandbox(book: Book, *, behaviour: Behaviour | None = None) -> Flask:
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; style-src 'self'")
         return response
 
-    @app.errorhandler(ApiError)
-    def refused(error: ApiError) -> tuple[Response, int]:
-        return Response(json.dumps(error.body), mimetype="application/json"), error.status
-
     return app
-
-
-def _api(app: Flask, book: Book) -> None:
-    """Stripe's addresses, as far as the portal calls them."""
-
-    @app.before_request
-    def known_key() -> None:
-        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if request.path.startswith("/v1/") and not key.startswith("sk_test_"):
-            raise ApiError(401, "invalid_request_error", "api_key_invalid", "The sandbox takes test keys.")
-
-    @app.post("/v1/checkout/sessions")
-    def create() -> Response:
-        def make() -> dict[str, Any]:
-            account = request.headers.get("Stripe-Account")
-            return book.new_session(_session_facts(nested(request.form)), account=account, origin=_origin())
-
-        return _once(book, make)
-
-    @app.get("/v1/checkout/sessions/<name>")
-    def retrieve(name: str) -> Response:
-        session = book.session(name)
-        if "payment_intent" in request.args.getlist("expand[0]") and session["payment_intent"]:
-            session["payment_intent"] = book.find("payment_intent", session["payment_intent"])
-        return _json(json.dumps(session))
-
-    @app.post("/v1/checkout/sessions/<name>/expire")
-    def expire(name: str) -> Response:
-        return _once(book, lambda: book.expire(name))
-
-    @app.get("/v1/payment_intents/<name>")
-    def intent(name: str) -> Response:
-        return _json(json.dumps(book.find("payment_intent", name)))
 
 
 def _hosted_page(app: Flask, book: Book, behaviour: Behaviour | None) -> None:
@@ -170,100 +114,6 @@ def _page(session: Mapping[str, Any], *, problem: bool = False) -> Response:
     return response
 
 
-def _once(book: Book, make: Any) -> Response:
-    key = request.headers.get("Idempotency-Key")
-    fingerprint = [request.path, sorted(request.form.items(multi=True))]
-    status, body, replayed = book.once(key, fingerprint, make)
-    response = _json(body)
-    response.status_code = status
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
-
-
-def _json(body: str) -> Response:
-    response = Response(body, mimetype="application/json")
-    response.headers["Request-Id"] = f"req_{secrets.token_hex(7)}"
-    return response
-
-
-def _origin() -> str:
-    return request.host_url.rstrip("/")
-
-
-def nested(form: MultiDict[str, str]) -> dict[str, Any]:
-    """Stripe's bracketed form fields as one tree: `a[b][0]=c` becomes {"a": {"b": {"0": "c"}}}."""
-    tree: dict[str, Any] = {}
-    for name, value in form.items(multi=True):
-        path = name.replace("]", "").split("[")
-        branch = tree
-        for part in path[:-1]:
-            branch = branch.setdefault(part, {})
-            if not isinstance(branch, dict):
-                raise invalid("parameter_invalid", f"Invalid {name}", name)
-        branch[path[-1]] = value
-    return tree
-
-
-def _session_facts(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The checkout that these parameters ask for, or Stripe's refusal of the first that is wrong."""
-    for name in params:
-        if name not in _KNOWN:
-            raise invalid("parameter_unknown", f"Received unknown parameter: {name}", name)
-    if params.get("mode") != "payment":
-        raise invalid("parameter_invalid", "The sandbox knows mode=payment only.", "mode")
-    for name in ("success_url", "line_items", "payment_method_types", "expires_at"):
-        if not params.get(name):
-            raise invalid("parameter_missing", f"Missing required param: {name}.", name)
-    methods = list(params["payment_method_types"].values())
-    amount, currency = _price(params["line_items"])
-    return {
-        "amount_total": amount,
-        "currency": currency,
-        "title": params["line_items"]["0"]["price_data"].get("product_data", {}).get("name", ""),
-        "client_reference_id": params.get("client_reference_id"),
-        "metadata": dict(params.get("metadata", {})),
-        "payment_metadata": dict(params.get("payment_intent_data", {}).get("metadata", {})),
-        "payment_method_types": _methods(methods, params),
-        "success_url": params["success_url"],
-        "cancel_url": params.get("cancel_url") or params["success_url"],
-        "locale": _one_of(params.get("locale", "en"), LOCALES, "locale"),
-        "expires_at": _life(params["expires_at"]),
-    }
-
-
-def _price(items: Mapping[str, Any]) -> tuple[int, str]:
-    price = items.get("0", {}).get("price_data", {})
-    amount, currency = price.get("unit_amount", ""), price.get("currency", "")
-    if not (amount.isascii() and amount.isdigit() and 0 < int(amount) <= 99_999_999):
-        raise invalid("parameter_invalid_integer", "unit_amount has one to eight digits", "line_items")
-    if currency.upper() not in EXPONENTS or currency != currency.lower():
-        raise invalid("parameter_invalid", "Invalid currency", "line_items")
-    return int(amount), currency
-
-
-def _methods(methods: list[str], params: Mapping[str, Any]) -> list[str]:
-    for method in methods:
-        _one_of(method, METHODS, "payment_method_types")
-    client = params.get("payment_method_options", {}).get("wechat_pay", {}).get("client")
-    if "wechat_pay" in methods and client != "web":
-        raise invalid("parameter_missing", "wechat_pay needs client=web", "payment_method_options")
-    return methods
-
-
-def _one_of(value: str, allowed: Any, name: str) -> str:
-    if value not in allowed:
-        raise invalid("parameter_invalid", f"Invalid {name}: {value}", name)
-    return value
-
-
-def _life(text: str) -> int:
-    ends = int(text) if text.isascii() and text.isdigit() else 0
-    if not time.time() + SHORTEST_LIFE - 5 <= ends <= time.time() + LONGEST_LIFE + 5:
-        raise invalid("parameter_invalid", "expires_at is 30 minutes to 24 hours away", "expires_at")
-    return ends
-
-
 class Courier:
     """Delivers events one by one, signed at the moment of each try, until the portal says 2xx."""
 
@@ -298,6 +148,10 @@ class Courier:
         if work.kind == "settle":
             facts = json.loads(work.body)
             self._book.settle(facts["session"], succeeds=facts["succeeds"])
+            self._book.done(work.number)
+        elif work.kind == "refund":
+            facts = json.loads(work.body)
+            self._book.settle_refund(facts["refund"], succeeds=facts["succeeds"])
             self._book.done(work.number)
         elif self._delivered(http, work.body) or work.tries >= MOST_TRIES:
             self._book.done(work.number)

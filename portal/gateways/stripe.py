@@ -1,4 +1,5 @@
-"""Stripe: opens checkouts, asks how they stand, and reads signed events. Receives Money, sends minor units.
+"""Stripe: opens checkouts, sends money back, answers disputes, charges saved methods, lists movements, and
+reads signed events. Receives Money, sends minor units.
 
 Only codes, ids and amounts leave this module; no card number ever reaches us. The same tests run
 against the sandbox (portal/demo/stripe_sandbox.py) and against Stripe itself.
@@ -11,15 +12,43 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import stripe
 
+from portal.gateways.stripe_reports import (
+    TELLING_KINDS,
+    Checkout,
+    DisputeReport,
+    Movement,
+    PaymentReport,
+    ProviderEventSeen,
+    RefundReport,
+    Report,
+    dispute_report,
+    event_of,
+    id_of,
+    intent_report,
+    movement_of,
+    refund_report,
+    session_report,
+)
 from portal.money import Money
 from portal.settings import Settings
+
+__all__ = [
+    "Checkout",
+    "NotGenuine",
+    "PaymentReport",
+    "ProviderEventSeen",
+    "ProviderRefused",
+    "ProviderUnavailable",
+    "Report",
+    "StripeGateway",
+    "gateway_for",
+]
 
 #: How far an event's signature may lie before or after our own clock.
 TOLERANCE_SECONDS = 300
@@ -31,18 +60,6 @@ RETRIES = 1
 LARGEST_MINOR = 99_999_999
 #: The pages of ours that Stripe speaks, by our locale.
 CHECKOUT_LOCALES = {"zh": "zh", "zh_Hant": "zh-HK", "en": "en-GB"}
-
-
-class Report(StrEnum):
-    """What an event or an answer says about a payment, in our words."""
-
-    PAID = "paid"
-    PROCESSING = "processing"
-    DECLINED = "declined"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    OPEN = "open"
-    OTHER = "other"
 
 
 class NotGenuine(Exception):
@@ -63,38 +80,6 @@ class ProviderRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """An open checkout: where the payer goes, and what it is called there."""
-
-    session_id: str
-    url: str
-    intent_id: str | None
-
-
-@dataclass(frozen=True)
-class PaymentReport:
-    """What the provider says about one payment; amounts as it states them, not yet believed."""
-
-    report: Report
-    reference: str
-    session_id: str | None
-    intent_id: str | None
-    amount_minor: int | None
-    currency: str
-    code: str = ""
-
-
-@dataclass(frozen=True)
-class ProviderEventSeen:
-    """One genuine event."""
-
-    event_id: str
-    kind: str
-    object_id: str
-    payment: PaymentReport
 
 
 class StripeGateway:
@@ -137,9 +122,11 @@ class StripeGateway:
         locale: str,
         idempotency_key: str,
         expires_at: datetime,
+        save: bool = False,
     ) -> Checkout:
         """Open a checkout for `amount`; `title` is what the payer sees there. The same key and the same
-        arguments give the same checkout. Raises ProviderUnavailable and ProviderRefused."""
+        arguments give the same checkout. `save` keeps the method for payments to come, as the payer
+        agreed. Raises ProviderUnavailable and ProviderRefused."""
         params: dict[str, Any] = {
             "mode": "payment",
             "client_reference_id": reference,
@@ -162,6 +149,9 @@ class StripeGateway:
             "locale": CHECKOUT_LOCALES[locale],
             "expires_at": int(expires_at.timestamp()),
         }
+        if save:
+            params["customer_creation"] = "always"
+            params["payment_intent_data"]["setup_future_usage"] = "off_session"
         if "wechat_pay" in methods:
             params["payment_method_options"] = {"wechat_pay": {"client": "web"}}
         with _translated():
@@ -169,13 +159,15 @@ class StripeGateway:
                 params,  # type: ignore[arg-type]
                 {"idempotency_key": idempotency_key},
             )
-        return Checkout(made.id, made.url or "", _id_of(made.payment_intent))
+        return Checkout(made.id, made.url or "", id_of(made.payment_intent))
 
     def fetch(self, session_id: str) -> PaymentReport:
         """How a checkout and its payment stand now. Raises ProviderUnavailable and ProviderRefused."""
         with _translated():
-            found = self._client.v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]})
-        return _of_session(found.to_dict(), None)
+            found = self._client.v1.checkout.sessions.retrieve(
+                session_id, {"expand": ["payment_intent", "payment_intent.latest_charge"]}
+            )
+        return session_report(found.to_dict(), None)
 
     def expire(self, session_id: str, *, idempotency_key: str) -> PaymentReport:
         """Close a checkout so that nobody can pay in it any more; ProviderRefused when it is complete."""
@@ -183,7 +175,118 @@ class StripeGateway:
             found = self._client.v1.checkout.sessions.expire(
                 session_id, None, {"idempotency_key": idempotency_key}
             )
-        return _of_session(found.to_dict(), None)
+        return session_report(found.to_dict(), None)
+
+    def charge_saved(
+        self, *, reference: str, amount: Money, customer: str, method: str, kind: str, idempotency_key: str
+    ) -> PaymentReport:
+        """Take `amount` with a saved method while the payer is away. A decline, or a bank that asks for
+        the payer (``authentication_required``), is a report with its code; the same key gives the same
+        answer. Raises ProviderUnavailable and ProviderRefused."""
+        params: dict[str, Any] = {
+            "amount": amount.minor,
+            "currency": amount.currency.lower(),
+            "customer": customer,
+            "payment_method": method,
+            "payment_method_types": [kind],
+            "off_session": True,
+            "confirm": True,
+            "metadata": {"payment": reference},
+        }
+        with _translated():
+            try:
+                made = self._client.v1.payment_intents.create(
+                    params,  # type: ignore[arg-type]
+                    {"idempotency_key": idempotency_key},
+                )
+            except stripe.CardError as error:
+                return _declined(error, reference)
+        return intent_report(made.to_dict(), None)
+
+    def fetch_intent(self, intent_id: str) -> PaymentReport:
+        """How a payment that had no checkout stands now. Raises ProviderUnavailable and ProviderRefused."""
+        with _translated():
+            found = self._client.v1.payment_intents.retrieve(intent_id, {"expand": ["latest_charge"]})
+        return intent_report(found.to_dict(), None)
+
+    def forget_method(self, method: str, *, idempotency_key: str) -> None:
+        """Let the provider forget a saved method. Raises ProviderUnavailable and ProviderRefused."""
+        with _translated():
+            self._client.v1.payment_methods.detach(method, None, {"idempotency_key": idempotency_key})
+
+    def refund(
+        self, *, reference: str, intent_id: str, amount: Money, reason: str, idempotency_key: str
+    ) -> RefundReport:
+        """Send `amount` of a payment back to whoever paid. `reason`: ``duplicate``, ``fraudulent`` or
+        ``requested_by_customer``. The same key and arguments give the same refund. Raises
+        ProviderUnavailable and ProviderRefused."""
+        params: dict[str, Any] = {
+            "payment_intent": intent_id,
+            "amount": amount.minor,
+            "reason": reason,
+            "metadata": {"refund": reference},
+        }
+        with _translated():
+            made = self._client.v1.refunds.create(
+                params,  # type: ignore[arg-type]
+                {"idempotency_key": idempotency_key},
+            )
+        return refund_report(made.to_dict())
+
+    def fetch_refund(self, refund_id: str) -> RefundReport:
+        """How a refund stands now. Raises ProviderUnavailable and ProviderRefused."""
+        with _translated():
+            return refund_report(self._client.v1.refunds.retrieve(refund_id).to_dict())
+
+    def find_refund(self, *, intent_id: str, reference: str) -> RefundReport | None:
+        """The refund of a payment that carries our `reference`, for when nobody knows whether it was
+        begun and its key may be forgotten. Raises ProviderUnavailable and ProviderRefused."""
+        with _translated():
+            found = self._client.v1.refunds.list({"payment_intent": intent_id, "limit": 100})
+            reports = (refund_report(one.to_dict()) for one in found.auto_paging_iter())
+            return next((report for report in reports if report.reference == reference), None)
+
+    def fetch_dispute(self, dispute_id: str) -> DisputeReport:
+        """How a dispute stands now. Raises ProviderUnavailable and ProviderRefused."""
+        with _translated():
+            return dispute_report(self._client.v1.disputes.retrieve(dispute_id).to_dict(), None)
+
+    def answer_dispute(self, dispute_id: str, *, text: str, idempotency_key: str) -> DisputeReport:
+        """Submit what the bank has to say, once and for all. Raises ProviderUnavailable and
+        ProviderRefused (also when the time is over)."""
+        with _translated():
+            given = self._client.v1.disputes.update(
+                dispute_id,
+                {"evidence": {"uncategorized_text": text}, "submit": True},
+                {"idempotency_key": idempotency_key},
+            )
+        return dispute_report(given.to_dict(), None)
+
+    def list_movements(self, day_start: datetime, day_end: datetime) -> Iterator[Movement]:
+        """Every movement on our account made in [`day_start`, `day_end`), the newest first: instants of
+        the provider's clock, whole seconds. Raises ProviderUnavailable and ProviderRefused on the way."""
+        with _translated():
+            found = self._client.v1.balance_transactions.list(
+                {
+                    "created": {"gte": int(day_start.timestamp()), "lt": int(day_end.timestamp())},
+                    "limit": 100,
+                    "expand": ["data.source"],
+                }
+            )
+            for one in found.auto_paging_iter():
+                yield movement_of(one.to_dict())
+
+    def list_events(self, since: datetime) -> Iterator[ProviderEventSeen]:
+        """The events since then that say something to us, the newest first; the provider keeps them for
+        30 days. Raises ProviderUnavailable and ProviderRefused on the way."""
+        with _translated():
+            found = self._client.v1.events.list(
+                {"created": {"gte": int(since.timestamp())}, "types": list(TELLING_KINDS), "limit": 100}
+            )
+            for one in found.auto_paging_iter():
+                event = one.to_dict()
+                if event.get("livemode") is self._livemode:
+                    yield event_of(event)
 
     def verify_event(self, body: bytes, header: str | None, *, now: datetime) -> ProviderEventSeen:
         """The event in `body` when Stripe signed exactly these bytes for us within the tolerance of
@@ -194,7 +297,7 @@ class StripeGateway:
             raise NotGenuine("livemode")
         if event.get("account") != self._account:
             raise NotGenuine("account")
-        return _seen(event)
+        return event_of(event)
 
     def _check_signature(self, body: bytes, header: str | None, now: datetime) -> None:
         timestamp, signatures = _parts_of(header)
@@ -216,6 +319,17 @@ def gateway_for(settings: Settings) -> StripeGateway:
         api_base=settings.stripe_api_base,
         account=settings.stripe_account,
     )
+
+
+def _declined(error: stripe.CardError, reference: str) -> PaymentReport:
+    """The payment inside a decline, as a report of it."""
+    body = error.json_body if isinstance(error.json_body, dict) else {}
+    told = body.get("error")
+    intent = told.get("payment_intent") if isinstance(told, dict) else None
+    report = intent_report(intent if isinstance(intent, dict) else {}, "payment_intent.payment_failed")
+    code = str(error.code or "card_declined")
+    asks = code == "authentication_required"
+    return replace(report, reference=reference, code=code if asks else report.code or code[:40])
 
 
 @contextmanager
@@ -258,113 +372,3 @@ def _object_in(body: bytes) -> Mapping[str, Any]:
 
 def _short_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 120
-
-
-def _seen(event: Mapping[str, Any]) -> ProviderEventSeen:
-    """Any event, also of a kind or version we do not know: that one is `other` and only kept."""
-    kind = str(event["type"])
-    data = event.get("data")
-    inner = data.get("object") if isinstance(data, dict) else None
-    known = inner if isinstance(inner, dict) else {}
-    if known.get("object") == "checkout.session":
-        payment = _of_session(known, kind)
-    elif known.get("object") == "payment_intent":
-        payment = _of_intent(known, kind)
-    else:
-        payment = PaymentReport(Report.OTHER, "", None, None, None, "")
-    related = event.get("related_object")
-    related_id = related.get("id") if isinstance(related, dict) else None
-    return ProviderEventSeen(
-        event_id=str(event["id"]),
-        kind=kind[:64],
-        object_id=_id_of(known.get("id")) or _id_of(related_id) or "",
-        payment=payment,
-    )
-
-
-_SESSION_KINDS = {
-    "checkout.session.async_payment_succeeded": Report.PAID,
-    "checkout.session.async_payment_failed": Report.FAILED,
-    "checkout.session.expired": Report.EXPIRED,
-}
-_INTENT_KINDS = {
-    "payment_intent.succeeded": Report.PAID,
-    "payment_intent.processing": Report.PROCESSING,
-    "payment_intent.payment_failed": Report.DECLINED,
-    "payment_intent.canceled": Report.EXPIRED,
-}
-
-
-def _of_session(session: Mapping[str, Any], kind: str | None) -> PaymentReport:
-    if kind is None:
-        report = _standing(session)
-    elif kind == "checkout.session.completed":
-        report = Report.PAID if session.get("payment_status") == "paid" else Report.PROCESSING
-    else:
-        report = _SESSION_KINDS.get(kind, Report.OTHER)
-    return PaymentReport(
-        report=report,
-        reference=_reference_of(session),
-        session_id=_id_of(session.get("id")),
-        intent_id=_id_of(session.get("payment_intent")),
-        amount_minor=_minor(session.get("amount_total")),
-        currency=_currency(session),
-    )
-
-
-def _standing(session: Mapping[str, Any]) -> Report:
-    """What a fetched checkout says: its own status first, then that of its payment."""
-    if session.get("payment_status") == "paid":
-        return Report.PAID
-    if session.get("status") == "expired":
-        return Report.EXPIRED
-    if session.get("status") != "complete":
-        return Report.OPEN
-    intent = session.get("payment_intent")
-    status = intent.get("status") if isinstance(intent, dict) else None
-    return Report.FAILED if status in ("requires_payment_method", "canceled") else Report.PROCESSING
-
-
-def _of_intent(intent: Mapping[str, Any], kind: str | None) -> PaymentReport:
-    if kind is None:
-        by_status = {"succeeded": Report.PAID, "processing": Report.PROCESSING, "canceled": Report.EXPIRED}
-        report = by_status.get(str(intent.get("status")), Report.OPEN)
-    else:
-        report = _INTENT_KINDS.get(kind, Report.OTHER)
-    error = intent.get("last_payment_error")
-    code = (error.get("decline_code") or error.get("code")) if isinstance(error, dict) else None
-    received = "amount_received" if report is Report.PAID else "amount"
-    return PaymentReport(
-        report=report,
-        reference=_reference_of(intent),
-        session_id=None,
-        intent_id=_id_of(intent.get("id")),
-        amount_minor=_minor(intent.get(received)),
-        currency=_currency(intent),
-        code=str(code or "")[:40] if report is Report.DECLINED else "",
-    )
-
-
-def _reference_of(known: Mapping[str, Any]) -> str:
-    metadata = known.get("metadata")
-    reference = metadata.get("payment") if isinstance(metadata, dict) else None
-    found = reference or known.get("client_reference_id")
-    return found if isinstance(found, str) and len(found) <= 20 else ""
-
-
-def _id_of(value: object) -> str | None:
-    """An id, also where the object itself was expanded in its place."""
-    if isinstance(value, stripe.StripeObject):
-        value = value.to_dict()
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return value if isinstance(value, str) and 0 < len(value) <= 120 else None
-
-
-def _minor(value: object) -> int | None:
-    return value if type(value) is int and abs(value) <= 10**15 else None
-
-
-def _currency(known: Mapping[str, Any]) -> str:
-    value = known.get("currency")
-    return value.upper() if isinstance(value, str) and len(value) == 3 else ""

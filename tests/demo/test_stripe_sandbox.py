@@ -16,7 +16,8 @@ import requests
 from werkzeug.datastructures import MultiDict
 
 from portal.dates import Clock
-from portal.demo.stripe_sandbox import ProductionSettings, Sandbox, main, nested, refuse_production
+from portal.demo.stripe_sandbox import ProductionSettings, Sandbox, main, refuse_production
+from portal.demo.stripe_sandbox_api import nested
 from portal.demo.stripe_sandbox_book import Behaviour
 from portal.gateways.stripe import Checkout, ProviderEventSeen, Report, StripeGateway
 from portal.money import Money

@@ -2,7 +2,7 @@
 
 The contract tests run against the sandbox over loopback HTTP. To run the same tests against Stripe
 itself, set STRIPE_CONTRACT_KEY to a test key (sk_test_...) of an account with cards enabled:
-`STRIPE_CONTRACT_KEY=sk_test_... pytest tests/gateways/test_stripe.py -k contract`.
+`STRIPE_CONTRACT_KEY=sk_test_... pytest tests/gateways -k contract`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +21,6 @@ import pytest
 import stripe
 
 from portal.dates import Clock
-from portal.demo.stripe_sandbox import Sandbox
 from portal.gateways.stripe import (
     Checkout,
     NotGenuine,
@@ -217,19 +215,6 @@ def test_no_answer_is_told_apart_from_a_no() -> None:
 
 
 # --- the contract, kept by the sandbox and by Stripe alike ---
-
-
-@pytest.fixture
-def provider() -> Iterator[StripeGateway]:
-    """The gateway over Stripe where a key is given, else over a sandbox on a free port."""
-    key = os.environ.get("STRIPE_CONTRACT_KEY")
-    if key:
-        yield gateway(api_key=key)
-        return
-    sandbox = Sandbox(webhook_url="http://127.0.0.1:9/none", secret=SECRET)
-    sandbox.start()
-    yield gateway(api_base=sandbox.origin)
-    sandbox.stop()
 
 
 def begin(provider: StripeGateway, **changes: Any) -> Checkout:
