@@ -11,7 +11,7 @@ import random
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -112,11 +112,16 @@ class Row(Base):
 
 def append_only(table: Table) -> None:
     """Let `table` take new rows only: the database itself refuses UPDATE and DELETE."""
-    for statement in append_only_sql(table.name):
+    triggers(table, append_only_sql(table.name))
+
+
+def triggers(table: Table, statements: Iterable[dict[str, str]]) -> None:
+    """Create triggers with `table`: SQL texts, each for its dialect."""
+    for statement in statements:
         event.listen(
             table,
             "after_create",
-            DDL(statement["sql"]).execute_if(  # type: ignore[no-untyped-call]
+            DDL(statement["sql"].replace("%", "%%")).execute_if(  # type: ignore[no-untyped-call]
                 dialect=statement["dialect"]
             ),
         )

@@ -19,9 +19,16 @@ from portal.money import Rounding, divide
 #: In the order in which they are listed everywhere; the order of allocation is the jurisdiction's.
 COMPONENTS = ("cost", "fee", "penalty_interest", "interest", "principal")
 
-#: Kinds of lines that charge something; the others take something off, and `reversal` undoes.
+#: Kinds of lines that charge something.
 CHARGES = frozenset({"disbursement", "interest", "penalty_interest", "fee", "cost"})
-KINDS = CHARGES | {"payment", "waiver", "reversal"}
+#: Kinds that take back money of one payment: the provider or a bank did, or we gave it back.
+TAKINGS = frozenset({"charge_back", "refund"})
+#: Kinds that move what was paid: money in (negative), taken back (positive), moved on (one of each).
+SETTLING = TAKINGS | {"payment", "transfer"}
+#: Kinds that forgive.
+FORGIVING = frozenset({"waiver", "write_down"})
+#: All of them; a `reversal` moves what the line it undoes had moved.
+KINDS = CHARGES | SETTLING | FORGIVING | {"reversal"}
 
 METHODS = ("equal_principal", "equal_instalments", "bullet")
 
@@ -48,7 +55,7 @@ class LoanTerms:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One posted line: charges positive, payments and waivers negative.
+    """One posted line: charges positive, payments and waivers negative; money taken back positive again.
 
     A `reversal` carries the kind of the line it undoes, and that line's amounts with the other sign.
     """
@@ -131,6 +138,21 @@ class LoanFigures:
         return self.left - self.due_now
 
 
+def moves(effect: str) -> str:
+    """Which sum a kind of line moves: ``owed``, ``paid`` or ``forgiven``. Raises LedgerFault('kind').
+
+    >>> [moves(kind) for kind in ("interest", "payment", "refund", "write_down")]
+    ['owed', 'paid', 'paid', 'forgiven']
+    """
+    if effect in CHARGES:
+        return "owed"
+    if effect in SETTLING:
+        return "paid"
+    if effect in FORGIVING:
+        return "forgiven"
+    raise LedgerFault("kind", effect)
+
+
 @dataclass(slots=True)
 class Totals:
     """Running sums of one loan's lines, in any order; adding is all the memory a ledger needs."""
@@ -145,14 +167,9 @@ class Totals:
         self, *, effect: str, amounts: Mapping[str, int], suspense_minor: int = 0, lines: int = 1
     ) -> None:
         """Add lines whose effect is of one kind. Raises LedgerFault('kind') for an unknown one."""
-        if effect in CHARGES:
-            column, sign = self.owed, 1
-        elif effect == "payment":
-            column, sign = self.paid, -1
-        elif effect == "waiver":
-            column, sign = self.forgiven, -1
-        else:
-            raise LedgerFault("kind", effect)
+        moved = moves(effect)
+        column: dict[str, int] = getattr(self, moved)
+        sign = 1 if moved == "owed" else -1
         for component, minor in amounts.items():
             column[component] += sign * minor
         self.suspense -= suspense_minor

@@ -11,7 +11,7 @@ from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.accounts.balance import COMPONENTS
-from portal.db import Base, ExactDecimal, Row, append_only
+from portal.db import Base, ExactDecimal, Row, append_only, triggers
 
 
 class Loan(Row):
@@ -35,6 +35,11 @@ class Loan(Row):
     method: Mapped[str] = mapped_column(String(24))
     pay_day: Mapped[int] = mapped_column(Integer)
     term_count: Mapped[int] = mapped_column(Integer)
+    #: how interest is rounded at posting: "half_up", "half_even", "floor", to so many minor units
+    rounding: Mapped[str] = mapped_column(String(12), default="half_up")
+    unit_minor: Mapped[int] = mapped_column(default=1)
+    #: "simple" or "compound": whether posted and unpaid interest bears interest
+    compounding: Mapped[str] = mapped_column(String(12), default="simple")
     #: what the bank's own file said at the last intake; ours is in loan_balance
     bank_days_overdue: Mapped[int] = mapped_column(Integer)
     #: "current" or "overdue"
@@ -43,8 +48,23 @@ class Loan(Row):
     batch_sequence: Mapped[int]
 
 
+class LoanRate(Row):
+    """From `from_on` on (that day included) the loan's yearly rates are these. The rate before the first
+    change is the loan's own; a penalty rate of none is the annual rate times the loan's multiple."""
+
+    __tablename__ = "loan_rate"
+    loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"))
+    from_on: Mapped[date] = mapped_column(Date)
+    annual_rate: Mapped[Decimal] = mapped_column(ExactDecimal)
+    penalty_rate: Mapped[Decimal | None] = mapped_column(ExactDecimal)
+    #: intake_batch.sequence that last wrote this row
+    batch_sequence: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (UniqueConstraint("loan_id", "from_on"),)
+
+
 class LedgerLine(Row):
-    """A posted line: charges positive, payments negative. Never changed; `reversal` points back."""
+    """A posted line: charges positive, payments negative, what is taken back of one positive. Never
+    changed; a `reversal` points at the line it undoes, a correction at the line it corrects."""
 
     __tablename__ = "ledger_line"
     loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"))
@@ -53,7 +73,7 @@ class LedgerLine(Row):
     #: "core" (the bank's file) or "portal"
     source: Mapped[str] = mapped_column(String(8))
     posted_on: Mapped[date] = mapped_column(Date)
-    #: "disbursement", "interest", "penalty_interest", "fee", "cost", "payment", "reversal", "waiver"
+    #: accounts.balance.KINDS
     kind: Mapped[str] = mapped_column(String(24))
     cost_minor: Mapped[int] = mapped_column(default=0)
     fee_minor: Mapped[int] = mapped_column(default=0)
@@ -64,6 +84,8 @@ class LedgerLine(Row):
     suspense_minor: Mapped[int] = mapped_column(default=0)
     memo: Mapped[str] = mapped_column(String(200), default="")
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_line.id"))
+    #: of a charge-back or refund: the payment line whose money it is; of a transfer's second line: the first
+    of_line_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_line.id"))
     external_ref: Mapped[str] = mapped_column(String(64), default="")
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"))
     __table_args__ = (
@@ -85,6 +107,13 @@ class LedgerLine(Row):
             unique=True,
             sqlite_where=text("payment_id IS NOT NULL"),
             postgresql_where=text("payment_id IS NOT NULL"),
+        ),
+        # what was taken back of a payment
+        Index(
+            "ix_ledger_line_of_line_id",
+            "of_line_id",
+            sqlite_where=text("of_line_id IS NOT NULL"),
+            postgresql_where=text("of_line_id IS NOT NULL"),
         ),
         # covering: a loan's lines in order without touching the table
         Index("ix_ledger_line_loan", "loan_id", "posted_on", "id"),
@@ -133,11 +162,19 @@ class LoanBalance(Base):
         """What is left of all components, minor units; of the class, the expression for it."""
         return sum(self.left_of(name) for name in COMPONENTS)
 
-    __table_args__ = tuple(
-        CheckConstraint(
-            f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left"
-        )
-        for name in COMPONENTS
+    __table_args__ = (
+        *(
+            CheckConstraint(
+                f"{name}_owed_minor >= {name}_paid_minor + {name}_forgiven_minor", name=f"{name}_left"
+            )
+            for name in COMPONENTS
+        ),
+        # never more taken back than was paid, whatever line took it (M3, M11)
+        *(
+            CheckConstraint(f"{name}_paid_minor >= 0 AND {name}_forgiven_minor >= 0", name=f"{name}_paid")
+            for name in COMPONENTS
+        ),
+        CheckConstraint("suspense_minor >= 0", name="suspense"),
     )
 
 
@@ -163,5 +200,42 @@ class IssuedStatement(Row):
     )
 
 
+def taken_sql() -> list[dict[str, str]]:
+    """The trigger that keeps charge-backs and refunds of a payment line within it, component by component,
+    per dialect; migrations use the same text. Those that were reversed do not count."""
+    parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
+    within = f"""
+        SELECT 1 FROM ledger_line AS p
+        LEFT JOIN ledger_line AS t ON t.of_line_id = p.id AND t.kind IN ('charge_back', 'refund')
+            AND NOT EXISTS (SELECT 1 FROM ledger_line AS r WHERE r.reverses_id = t.id)
+        WHERE p.id = NEW.of_line_id AND p.loan_id = NEW.loan_id AND p.kind = 'payment'
+        GROUP BY p.id, {", ".join(f"p.{part}" for part in parts)}
+        HAVING {" AND ".join(f"coalesce(sum(t.{part}), 0) + NEW.{part} <= -p.{part}" for part in parts)}
+            AND {" AND ".join(f"NEW.{part} >= 0" for part in parts)}"""  # noqa: S608 - our own columns
+    said = "more taken back than was paid"
+    return [
+        {
+            "dialect": "sqlite",
+            "sql": "CREATE TRIGGER ledger_line_taken BEFORE INSERT ON ledger_line "
+            f"WHEN NEW.kind IN ('charge_back', 'refund') BEGIN SELECT RAISE(ABORT, '{said}') "
+            f"WHERE NOT EXISTS ({within}); END",
+        },
+        {
+            "dialect": "postgresql",
+            "sql": "CREATE FUNCTION ledger_line_taken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            # those who take at once follow each other, and each counts the ones before
+            "PERFORM 1 FROM loan_balance WHERE loan_id = NEW.loan_id FOR UPDATE; "
+            f"IF NOT EXISTS ({within}) THEN RAISE EXCEPTION '{said}' USING ERRCODE = '23514'; END IF; "
+            "RETURN NEW; END $$",
+        },
+        {
+            "dialect": "postgresql",
+            "sql": "CREATE TRIGGER ledger_line_taken BEFORE INSERT ON ledger_line FOR EACH ROW "
+            "WHEN (NEW.kind IN ('charge_back', 'refund')) EXECUTE FUNCTION ledger_line_taken()",
+        },
+    ]
+
+
 append_only(LedgerLine.__table__)  # type: ignore[arg-type]
+triggers(LedgerLine.__table__, taken_sql())  # type: ignore[arg-type]
 append_only(IssuedStatement.__table__)  # type: ignore[arg-type]

@@ -29,8 +29,10 @@ _BALANCES: Table = LoanBalance.__table__  # type: ignore[assignment]
 class UnableToPost(ValueError):
     """A line the ledger refuses. `reason`: ``negative`` (a part below nought), ``nothing`` (all nought),
     ``component`` (unknown), ``overpaid`` (more than is left of `component`), ``loan`` (no such loan),
-    ``line`` (no such line), ``line_ref`` (the reference was used for something else), ``reversed``
-    (the line is itself a reversal)."""
+    ``line`` (no such line), ``line_ref`` (the reference was used for something else, or is too long),
+    ``reversed`` (the line is itself a reversal, or was reversed), ``taken`` (more than is left of the
+    payment after what was taken back of it), ``moved`` (the money is no longer there: it was moved on),
+    ``currency`` (the loans have two), ``sum`` (what is taken is not what is given)."""
 
     def __init__(self, reason: str, component: str = "") -> None:
         super().__init__(f"{reason} {component}".strip())
@@ -63,15 +65,15 @@ def post_payment(
 
     Raises UnableToPost: negative, nothing, component, overpaid, loan, line_ref.
     """
-    _check_parts(parts, suspense_minor)
-    held = _take(session, loan_id)
-    known = _line_of_payment(session, loan_id, payment_id) or _line_of_ref(session, line_ref)
+    check_parts(parts, suspense_minor)
+    held = hold_balance(session, loan_id)
+    known = _line_of_payment(session, loan_id, payment_id) or line_of_ref(session, line_ref)
     if known is not None:
-        return _repeated(known, loan_id=loan_id, kind="payment")
-    _check_left(held, parts)
+        return repeated_line(known, loan_id=loan_id, kind="payment")
+    check_left(held, parts)
     values = line_values(loan_id, "payment", parts, posted_on, line_ref, memo, now)
     values |= {"suspense_minor": -suspense_minor, "payment_id": payment_id}
-    return _post(session, values)
+    return add_line(session, values)
 
 
 def post_waiver(
@@ -88,34 +90,18 @@ def post_waiver(
 
     Raises UnableToPost: negative, nothing, component, overpaid, loan, line_ref.
     """
-    _check_parts(parts, 0)
-    held = _take(session, loan_id)
-    known = _line_of_ref(session, line_ref)
-    if known is not None:
-        return _repeated(known, loan_id=loan_id, kind="waiver")
-    _check_left(held, parts)
-    return _post(session, line_values(loan_id, "waiver", parts, posted_on, line_ref, memo, now))
+    return forgive(session, line_values(loan_id, "waiver", parts, posted_on, line_ref, memo, now), parts)
 
 
-def post_reversal(
-    session: Session, *, line_id: int, posted_on: date, line_ref: str, memo: str, now: datetime
-) -> Posted:
-    """Undo a line with its opposite, in full. A line is reversed once; a second call gives the first
-    answer (M8). Raises UnableToPost: line, reversed, overpaid (undoing a charge already paid)."""
-    original = session.get(LedgerLine, line_id)
-    if original is None:
-        raise UnableToPost("line")
-    if original.kind == "reversal":
-        raise UnableToPost("reversed")
-    held = _take(session, original.loan_id)
-    known = session.scalar(select(LedgerLine).where(LedgerLine.reverses_id == line_id))
+def forgive(session: Session, values: Mapping[str, Any], parts: Mapping[str, int]) -> Posted:
+    """Add a line that takes `parts` off without a payment: a waiver or a write-down."""
+    check_parts(parts, 0)
+    held = hold_balance(session, values["loan_id"])
+    known = line_of_ref(session, values["line_ref"])
     if known is not None:
-        return Posted(known.id, repeated=True)
-    undone = {name: getattr(original, f"{name}_minor") for name in COMPONENTS}
-    _check_left(held, {name: minor for name, minor in undone.items() if minor > 0})
-    values = line_values(original.loan_id, "reversal", undone, posted_on, line_ref, memo, now)
-    values |= {"suspense_minor": -original.suspense_minor, "reverses_id": line_id}
-    return _post(session, values)
+        return repeated_line(known, loan_id=values["loan_id"], kind=values["kind"])
+    check_left(held, parts)
+    return add_line(session, values)
 
 
 def rebalance(session: Session, *, loan_ids: Collection[int], as_of: date, now: datetime) -> int:
@@ -160,7 +146,8 @@ def terms_of(connection: Connection | Session, *, loan_ids: Collection[int]) -> 
     return {row[0]: LoanTerms(*row[1:]) for row in rows}
 
 
-def _check_parts(parts: Mapping[str, int], suspense_minor: int) -> None:
+def check_parts(parts: Mapping[str, int], suspense_minor: int) -> None:
+    """Refuse parts that no line can have. Raises UnableToPost: component, negative, nothing."""
     for name, minor in parts.items():
         if name not in COMPONENTS:
             raise UnableToPost("component", name)
@@ -172,13 +159,14 @@ def _check_parts(parts: Mapping[str, int], suspense_minor: int) -> None:
         raise UnableToPost("nothing")
 
 
-def _check_left(held: LoanBalance, parts: Mapping[str, int]) -> None:
+def check_left(held: LoanBalance, parts: Mapping[str, int]) -> None:
+    """Refuse more than is left of a component. Raises UnableToPost: overpaid."""
     for name, minor in parts.items():
         if minor > held.left_of(name):
             raise UnableToPost("overpaid", name)
 
 
-def _take(session: Session, loan_id: int) -> LoanBalance:
+def hold_balance(session: Session, loan_id: int) -> LoanBalance:
     """The loan's balance row, locked until the transaction ends, as the database has it now."""
     held = session.scalar(
         select(LoanBalance)
@@ -203,13 +191,15 @@ def _line_of_payment(session: Session, loan_id: int, payment_id: int | None) -> 
     )
 
 
-def _line_of_ref(session: Session, line_ref: str) -> LedgerLine | None:
+def line_of_ref(session: Session, line_ref: str) -> LedgerLine | None:
+    """The line posted here under a reference of ours."""
     return session.scalar(
         select(LedgerLine).where(LedgerLine.source == "portal", LedgerLine.line_ref == line_ref)
     )
 
 
-def _repeated(known: LedgerLine, *, loan_id: int, kind: str) -> Posted:
+def repeated_line(known: LedgerLine, *, loan_id: int, kind: str) -> Posted:
+    """The first answer again. Raises UnableToPost: line_ref, when the reference was another line's."""
     if (known.loan_id, known.kind) != (loan_id, kind):
         raise UnableToPost("line_ref")
     return Posted(known.id, repeated=True)
@@ -236,16 +226,23 @@ def line_values(
         "external_ref": "",
         "payment_id": None,
         "reverses_id": None,
+        "of_line_id": None,
         "suspense_minor": 0,
         **{f"{name}_minor": -parts.get(name, 0) for name in COMPONENTS},
     }
 
 
-def _post(session: Session, values: Mapping[str, Any]) -> Posted:
+def add_line(session: Session, values: Mapping[str, Any]) -> Posted:
     """Add the line and rewrite the balance. The balance row is locked and the line was looked for
     under that lock; the unique indexes are what makes "once" true all the same."""
-    line_id: int = session.scalars(insert(LedgerLine).returning(LedgerLine.id), [dict(values)]).one()
+    line_id = insert_line(session, values)
     rebalance(session, loan_ids=[values["loan_id"]], as_of=values["posted_on"], now=values["created_at"])
+    return Posted(line_id, repeated=False)
+
+
+def insert_line(session: Session, values: Mapping[str, Any]) -> int:
+    """Add the line and its entry in the record; the caller rewrites the balance."""
+    line_id: int = session.scalars(insert(LedgerLine).returning(LedgerLine.id), [dict(values)]).one()
     audit.record(
         session,
         actor=audit.SYSTEM,
@@ -255,7 +252,7 @@ def _post(session: Session, values: Mapping[str, Any]) -> Posted:
         now=values["created_at"],
         facts={"line": line_id, "kind": values["kind"], "payment": values["payment_id"]},
     )
-    return Posted(line_id, repeated=False)
+    return line_id
 
 
 def _chunks(loan_ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -6,10 +6,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
-from portal.accounts.balance import CHARGES, COMPONENTS, LoanTerms, days_overdue, principal_due
+from portal.accounts.balance import (
+    CHARGES,
+    COMPONENTS,
+    FORGIVING,
+    SETTLING,
+    TAKINGS,
+    LoanTerms,
+    days_overdue,
+    principal_due,
+)
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 
 
@@ -17,6 +26,8 @@ def faults(connection: Connection) -> Iterator[str]:
     """Every difference between the balance rows and the ledger, as a sentence without amounts' owners."""
     yield from _without_balance(connection)
     yield from _crooked_reversals(connection)
+    yield from _taken_beyond(connection)
+    yield from _crooked_transfers(connection)
     yield from _summary_differs(connection)
     yield from _due_differs(connection)
 
@@ -55,6 +66,49 @@ def _crooked_reversals(connection: Connection) -> Iterator[str]:
         yield f"line {line_id}: a reversal that is not the opposite of its line"
 
 
+def _taken_beyond(connection: Connection) -> Iterator[str]:
+    """No more was charged back or refunded of a payment than it had paid, part by part (M8, M11)."""
+    taken, undoing = aliased(LedgerLine), aliased(LedgerLine)
+    parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
+    sums = [func.sum(getattr(taken, part)) for part in parts]
+    paid = [getattr(LedgerLine, part) for part in parts]
+    statement = (
+        select(taken.of_line_id)
+        .outerjoin(undoing, undoing.reverses_id == taken.id)
+        .outerjoin(LedgerLine, and_(LedgerLine.id == taken.of_line_id, LedgerLine.kind == "payment"))
+        .where(taken.kind.in_(TAKINGS), undoing.id.is_(None))
+        .group_by(taken.of_line_id, LedgerLine.id, *paid)
+        .having(
+            or_(
+                LedgerLine.id.is_(None),
+                *(total > -part for total, part in zip(sums, paid, strict=True)),
+            )
+        )
+    )
+    for (line_id,) in connection.execute(statement):
+        yield f"line {line_id}: more was taken back than it paid"
+
+
+def _crooked_transfers(connection: Connection) -> Iterator[str]:
+    """Every transfer has two lines that cancel out, and both stand or neither does (M6)."""
+    into, undone, undone_too = aliased(LedgerLine), aliased(LedgerLine), aliased(LedgerLine)
+    parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
+    whole = sum((getattr(LedgerLine, part) + getattr(into, part) for part in parts), start=literal(0))
+    statement = (
+        select(LedgerLine.id)
+        .outerjoin(into, and_(into.of_line_id == LedgerLine.id, into.kind == "transfer"))
+        .outerjoin(undone, undone.reverses_id == LedgerLine.id)
+        .outerjoin(undone_too, undone_too.reverses_id == into.id)
+        .where(
+            LedgerLine.kind == "transfer",
+            LedgerLine.of_line_id.is_(None),
+            or_(into.id.is_(None), whole != 0, undone.id.is_(None) != undone_too.id.is_(None)),
+        )
+    )
+    for (line_id,) in connection.execute(statement):
+        yield f"line {line_id}: a transfer whose two lines do not cancel out"
+
+
 def _summary_differs(connection: Connection) -> Iterator[str]:
     """All sums in one statement: a line counts where its own kind, or the kind it reverses, says."""
     original = aliased(LedgerLine)
@@ -66,8 +120,8 @@ def _summary_differs(connection: Connection) -> Iterator[str]:
     for name in COMPONENTS:
         amount = getattr(LedgerLine, f"{name}_minor")
         sums.append(_sum(case((kind.in_(CHARGES), amount), else_=0)).label(f"{name}_owed_minor"))
-        sums.append(_sum(case((kind == "payment", -amount), else_=0)).label(f"{name}_paid_minor"))
-        sums.append(_sum(case((kind == "waiver", -amount), else_=0)).label(f"{name}_forgiven_minor"))
+        sums.append(_sum(case((kind.in_(SETTLING), -amount), else_=0)).label(f"{name}_paid_minor"))
+        sums.append(_sum(case((kind.in_(FORGIVING), -amount), else_=0)).label(f"{name}_forgiven_minor"))
     proved = (
         select(LedgerLine.loan_id, *sums)
         .outerjoin(original, and_(LedgerLine.kind == "reversal", original.id == LedgerLine.reverses_id))
@@ -109,6 +163,9 @@ def _due_differs(connection: Connection) -> Iterator[str]:
         )
         settled = row.principal_paid_minor + row.principal_forgiven_minor
         left = {name: _left(row._mapping, name) for name in COMPONENTS}
+        for name in (*(f"{one}_paid" for one in COMPONENTS), "suspense"):
+            if row._mapping[f"{name}_minor"] < 0:
+                yield f"loan {row.loan_id}: {name} is {row._mapping[f'{name}_minor']}"
         for name, minor in left.items():
             if minor < 0:
                 yield f"loan {row.loan_id}: {name} left is {minor}"

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from portal import signing
-from portal.accounts.balance import CHARGES, COMPONENTS, ComponentSums, Instalment, Line, LoanTerms, Totals
+from portal.accounts.balance import COMPONENTS, ComponentSums, Instalment, Line, LoanTerms, Totals, moves
 from portal.accounts.balance import instalments as instalments_of
 from portal.money import Money
 
@@ -180,23 +180,20 @@ class Statement:
         return Money(minor, self.currency)
 
 
+_EFFECTS = {"owed": "charged", "paid": "paid", "forgiven": "forgiven"}
+
+
 def entry_of(line: Line, *, line_ref: str, reverses_ref: str | None = None) -> Entry:
     """The entry of a posted line. Raises LedgerFault for a reversal of nothing."""
     return Entry(
         posted_on=line.posted_on,
         line_ref=line_ref,
         kind=line.kind,
-        effect=_effect(line.effect),
+        effect=_EFFECTS[moves(line.effect)],
         amounts={name: minor for name, minor in line.amounts.items() if minor},
         suspense=line.suspense_minor,
         reverses_ref=reverses_ref,
     )
-
-
-def _effect(kind: str) -> str:
-    if kind in CHARGES:
-        return "charged"
-    return "paid" if kind == "payment" else "forgiven"
 
 
 #: A kind with each effect, for adding up entries, which remember only the effect.

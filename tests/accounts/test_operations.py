@@ -12,12 +12,12 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from portal.accounts.corrections import post_reversal
 from portal.accounts.models import LedgerLine, LoanBalance
 from portal.accounts.operations import (
     Posted,
     UnableToPost,
     post_payment,
-    post_reversal,
     post_waiver,
     rebalance,
     self_check,

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from portal.access.limits import STATEMENTS_HOUR
 from portal.accounts.models import IssuedStatement, LedgerLine, Loan
-from portal.accounts.operations import post_payment, post_reversal, post_waiver
+from portal.accounts.corrections import post_reversal
+from portal.accounts.operations import post_payment, post_waiver
 from portal.accounts.statement_queries import issued_for
 from portal.db import Database
 from portal.intake.operations import apply_batch

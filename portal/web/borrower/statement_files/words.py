@@ -33,6 +33,10 @@ def kind_word(entry: Entry) -> str:
         "payment": _("Your payment"),
         "reversal": _("Reversed"),
         "waiver": _("Forgiven"),
+        "write_down": _("Written down"),
+        "charge_back": _("Payment taken back"),
+        "refund": _("Paid back to you"),
+        "transfer": _("Moved"),
     }
     return str(words[entry.kind])
 
