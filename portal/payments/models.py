@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
-from portal.db import Base, Row
+from portal.db import Base, Row, append_only
 
 _OPEN = text("state IN ('created', 'processing')")
+_MOVES = text("kind <> 'keep' AND state NOT IN ('refused', 'failed')")
+_UNDER_WAY = text("kind <> 'keep' AND state IN ('asked', 'confirmed')")
 
 
 class Payment(Row):
@@ -48,6 +50,10 @@ class Payment(Row):
     posted_at: Mapped[datetime | None]
     #: how it was placed: rule, source of the rule, and each step
     allocation: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    #: what was asked for, where other money came and the desk placed it: `amount_minor` is then what came
+    asked_minor: Mapped[int | None]
+    #: the link through which somebody else pays; None: the borrower pays
+    pay_link_id: Mapped[int | None] = mapped_column(ForeignKey("pay_link.id"))
     __table_args__ = (
         UniqueConstraint("borrower_id", "form_key"),
         CheckConstraint("amount_minor > 0", name="amount"),
@@ -84,13 +90,17 @@ class UnplacedMoney(Row):
     """Money received that does not fit what we asked for: kept apart, shown to the bank, never lost."""
 
     __tablename__ = "unplaced_money"
-    event_id: Mapped[str] = mapped_column(ForeignKey("provider_event.event_id"), unique=True)
+    #: None for money no event told of: a transfer, or a movement the daily reconciliation found
+    event_id: Mapped[str | None] = mapped_column(ForeignKey("provider_event.event_id"), unique=True)
+    #: how it came: "stripe" or "bank_transfer"
+    method: Mapped[str] = mapped_column(String(16), default="stripe")
     #: the provider's payment (or session): two events that tell of the same money make one row
     money_key: Mapped[str] = mapped_column(String(120), unique=True)
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"))
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
-    #: "amount_differs", "currency_differs", "unknown_payment", "paid_twice"
+    #: "amount_differs", "currency_differs", "unknown_payment", "paid_twice", "unknown_reference",
+    #: "found_by_reconciliation"
     reason: Mapped[str] = mapped_column(String(24))
 
 
@@ -100,3 +110,157 @@ class TransferReference(Row):
     __tablename__ = "transfer_reference"
     loan_id: Mapped[int] = mapped_column(ForeignKey("loan.id"), unique=True)
     reference: Mapped[str] = mapped_column(String(24), unique=True)
+
+
+class SuspenseMove(Row):
+    """What the desk does with money that has no place: unplaced money, or what was overpaid on a loan.
+    States in payments/lifecycle.py: "asked" (waits for a second person), "confirmed", "done", "refused", "failed"."""
+
+    __tablename__ = "suspense_move"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    unplaced_id: Mapped[int | None] = mapped_column(ForeignKey("unplaced_money.id"))
+    #: the loan on which it was overpaid
+    loan_id: Mapped[int | None] = mapped_column(ForeignKey("loan.id"))
+    #: "place", "give_back", "keep"
+    kind: Mapped[str] = mapped_column(String(12))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    to_loan_id: Mapped[int | None] = mapped_column(ForeignKey("loan.id"))
+    to_plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
+    state: Mapped[str] = mapped_column(String(12), index=True)
+    note: Mapped[str] = mapped_column(Text, default="")
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    human_ref: Mapped[str] = mapped_column(String(32))
+    form_key: Mapped[str] = mapped_column(String(64))
+    second_staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    second_human_ref: Mapped[str | None] = mapped_column(String(32))
+    done_at: Mapped[datetime | None]
+    #: the payment that was credited, or given back
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"))
+    #: how it was placed, as a payment stores it; or the provider's refund
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    __table_args__ = (
+        UniqueConstraint("staff_id", "form_key"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        CheckConstraint("(unplaced_id IS NULL) <> (loan_id IS NULL)", name="one_source"),
+        # nobody is the second person to their own move
+        CheckConstraint("second_human_ref IS NULL OR second_human_ref <> human_ref", name="two_people"),
+        # unplaced money goes somewhere once (M19)
+        Index(
+            "uq_suspense_move_unplaced",
+            "unplaced_id",
+            unique=True,
+            sqlite_where=_MOVES,
+            postgresql_where=_MOVES,
+        ),
+        # what was overpaid on a loan is moved by one at a time; how much is left the ledger says
+        Index(
+            "uq_suspense_move_loan",
+            "loan_id",
+            unique=True,
+            sqlite_where=_UNDER_WAY,
+            postgresql_where=_UNDER_WAY,
+        ),
+    )
+
+
+class PayLink(Row):
+    """A link with which somebody else pays for a borrower; it tells nothing but the bank and what to pay."""
+
+    __tablename__ = "pay_link"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    loan_id: Mapped[int | None] = mapped_column(ForeignKey("loan.id"))
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
+    token_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    #: so that the borrower can copy the link again: sealed under "pay_link.token"
+    token_sealed: Mapped[bytes]
+    #: whom the borrower made it for, in the borrower's own words: sealed under "pay_link.label"
+    label_sealed: Mapped[bytes]
+    #: "fixed" (this amount, once) or "up_to" (any amounts, together at most this)
+    kind: Mapped[str] = mapped_column(String(8))
+    limit_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    #: the last day, bank's calendar, on which a payment can be begun
+    valid_until: Mapped[date] = mapped_column(Date)
+    revoked_at: Mapped[datetime | None]
+    form_key: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (
+        UniqueConstraint("borrower_id", "form_key"),
+        CheckConstraint("limit_minor > 0", name="limit"),
+        CheckConstraint("(loan_id IS NULL) <> (plan_id IS NULL)", name="one_target"),
+    )
+
+
+class ProviderMovement(Base):
+    """One movement on the account at the provider, as its own books say; minor units, signed."""
+
+    __tablename__ = "provider_movement"
+    movement_id: Mapped[str] = mapped_column(String(120), primary_key=True)
+    #: "charge", "refund", "dispute", "dispute_won", "payout", "fee", "other"
+    kind: Mapped[str] = mapped_column(String(16))
+    #: the payment, refund or dispute it belongs to: what our own rows carry
+    key: Mapped[str] = mapped_column(String(120), index=True)
+    gross_minor: Mapped[int]
+    fee_minor: Mapped[int]
+    net_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    moved_at: Mapped[datetime]
+    #: the bank's calendar day
+    day: Mapped[date] = mapped_column(Date)
+    __table_args__ = (Index("ix_provider_movement_day", "day", "currency"),)
+
+
+class ReconciliationRun(Row):
+    """One bank day and currency, compared three ways; running it again rewrites the row."""
+
+    __tablename__ = "reconciliation_run"
+    day: Mapped[date] = mapped_column(Date)
+    currency: Mapped[str] = mapped_column(String(3))
+    ran_at: Mapped[datetime]
+    runs: Mapped[int]
+    matched: Mapped[int]
+    at_core: Mapped[int]
+    #: minor units by name: succeeded, refunded, lost, payout, fees, balance, gap; core: ours, core
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = (UniqueConstraint("day", "currency"),)
+
+
+class ReconciliationDifference(Row):
+    """One thing that does not fit on one day. It closes by itself when a later run finds that it fits.
+    States in payments/lifecycle.py: "open", "explained", "matched", "in_suspense", "resolved", "closed"."""
+
+    __tablename__ = "reconciliation_difference"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("reconciliation_run.id"), index=True)
+    #: what it is about: "provider:txn_1", "ours:P-…", "core:1234"
+    subject: Mapped[str] = mapped_column(String(160))
+    #: payments/reconciliation.py Kind
+    kind: Mapped[str] = mapped_column(String(20))
+    #: what the provider, we and the core say, minor units; None: nothing
+    provider_minor: Mapped[int | None]
+    ours_minor: Mapped[int | None]
+    core_minor: Mapped[int | None]
+    #: how much of the day's gap it explains
+    gap_minor: Mapped[int]
+    #: ids of what it is about, for whoever works it
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(12), index=True)
+    #: rises with every change: who works on an older one is told
+    version: Mapped[int]
+    matched_id: Mapped[int | None] = mapped_column(ForeignKey("reconciliation_difference.id"))
+    __table_args__ = (UniqueConstraint("run_id", "subject"),)
+
+
+class DifferenceNote(Row):
+    """What somebody did about a difference, and why: never changed."""
+
+    __tablename__ = "difference_note"
+    difference_id: Mapped[int] = mapped_column(ForeignKey("reconciliation_difference.id"), index=True)
+    #: None: the run itself
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    action: Mapped[str] = mapped_column(String(12))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+append_only(DifferenceNote.__table__)  # type: ignore[arg-type]
