@@ -165,7 +165,7 @@ def _money_came(
     if _is_aside(session, report):
         return Outcome.NOTED
     _succeed(session, payment, books)
-    _credit(session, payment, books)
+    credit(session, payment, books)
     return Outcome.CREDITED
 
 
@@ -198,10 +198,10 @@ def _succeed(session: Session, payment: Payment, books: Books) -> None:
         move(session, payment, PaymentAction.SUCCEED, now=books.now)
 
 
-def _credit(session: Session, payment: Payment, books: Books) -> None:
+def credit(session: Session, payment: Payment, books: Books) -> None:
     """Place the money on the ledger, count it for the plan, and queue the receipt: all or nothing."""
     amount = Money(payment.amount_minor, payment.currency)
-    placed = place(amount, _debts(session, payment, books), pack=books.pack)
+    placed = place(amount, debts_of(session, payment, books), pack=books.pack)
     for one in placed:
         _post(session, payment, one, books)
     payment.allocation = facts_of(placed)
@@ -243,7 +243,7 @@ def _post(session: Session, payment: Payment, one: Placed, books: Books) -> None
     )
 
 
-def _debts(session: Session, payment: Payment, books: Books) -> Sequence[Debt]:
+def debts_of(session: Session, payment: Payment, books: Books) -> Sequence[Debt]:
     """The loans the payment is for, as they stand today, held until the transaction ends."""
     loan_ids = [payment.loan_id] if payment.loan_id is not None else _loans_of_plan(session, payment.plan_id)
     rebalance(session, loan_ids=loan_ids, as_of=books.today, now=books.now)
