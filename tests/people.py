@@ -162,9 +162,9 @@ def guo(session: Session, keys: Keys) -> int:
     return staff(session, keys, staff_ref="B3001", name="郭立", role="supervisor")
 
 
-def _open(client: FlaskClient, cookie: str, *, now: datetime, **person: int) -> str:
+def _open(client: FlaskClient, cookie: str, *, now: datetime, device: str = "", **person: int) -> str:
     portal = client.application.extensions["portal"]
-    token = f"{cookie}-{person}"
+    token = f"{cookie}-{person}{device}"
 
     def unit(session: Session) -> None:
         session.merge(
@@ -184,12 +184,14 @@ def _open(client: FlaskClient, cookie: str, *, now: datetime, **person: int) -> 
     return f"csrf-{next(iter(person.values()))}"
 
 
-def sign_in(client: FlaskClient, borrower_id: int) -> str:
-    """Give `client` a borrower's live session; returns the CSRF token its forms carry."""
+def sign_in(client: FlaskClient, borrower_id: int, *, device: str = "") -> str:
+    """Give `client` a borrower's live session, another for another device; returns the CSRF token its
+    forms carry."""
     return _open(
         client,
         "portal_session",
         now=client.application.extensions["portal"].clock.real_now(),
+        device=device,
         borrower_id=borrower_id,
     )
 

@@ -11,6 +11,7 @@ from portal.access import limits
 from portal.access.models import AccessNumber, PortalSession, Staff
 from portal.borrowers.models import Borrower
 from portal.keys import Keys
+from portal.ready import Ready
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,9 @@ class BorrowerSession:
     borrower_id: int
     language: str
     csrf_token: str
-    session_digest: str
     seen_at: datetime
     expires_at: datetime
+    session_digest: str
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class StaffSession:
     role: str
     language: str
     csrf_token: str
-    session_digest: str
     seen_at: datetime
+    session_digest: str
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,14 @@ class SignIn:
 
 def borrower_session(connection: Connection, digest: str, *, real_now: datetime) -> BorrowerSession | None:
     """The live borrower session stored under `digest`, by one statement."""
-    found = connection.execute(_BORROWER, _asked(digest, limits.BORROWER_SESSION, real_now)).one_or_none()
-    return BorrowerSession(session_digest=digest, **found._mapping) if found else None
+    found = _BORROWER.rows(connection, _asked(digest, limits.BORROWER_SESSION, real_now))
+    return BorrowerSession(*(*found[0], digest)) if found else None
 
 
 def staff_session(connection: Connection, digest: str, *, real_now: datetime) -> StaffSession | None:
     """The live staff session stored under `digest`, with the live role; None for who has left."""
-    found = connection.execute(_STAFF, _asked(digest, limits.STAFF_SESSION, real_now)).one_or_none()
-    return StaffSession(session_digest=digest, **found._mapping) if found else None
+    found = _STAFF.rows(connection, _asked(digest, limits.STAFF_SESSION, real_now))
+    return StaffSession(*(*found[0], digest)) if found else None
 
 
 def access_number_for(connection: Connection, keys: Keys, borrower_id: int) -> str | None:
@@ -105,7 +106,7 @@ _LIVE = (
     PortalSession.expires_at > bindparam("now"),
     PortalSession.seen_at > bindparam("idle_since"),
 )
-_BORROWER = (
+_BORROWER = Ready(
     select(
         PortalSession.borrower_id,
         Borrower.language,
@@ -116,7 +117,7 @@ _BORROWER = (
     .join(Borrower, Borrower.id == PortalSession.borrower_id)
     .where(*_LIVE)
 )
-_STAFF = (
+_STAFF = Ready(
     select(
         PortalSession.staff_id,
         Staff.staff_ref,

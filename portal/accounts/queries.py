@@ -11,11 +11,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from portal.accounts.balance import LoanTerms
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.money import Money
+from portal.ready import Ready
 
 #: The components in the order a person reads them; allocation has its own order.
 READING_ORDER = ("principal", "interest", "penalty_interest", "fee", "cost")
@@ -211,7 +212,7 @@ _PLAIN = (
 _AMOUNTS = ("principal", "due_now", "principal_due", "suspense")
 _SUMS = tuple(f"{name}_{sum_}" for name in READING_ORDER for sum_ in ("owed", "paid", "forgiven"))
 _FACTS = {column.name: column for column in (*_BALANCE.c, *_LOAN.c)}
-_BALANCES = (
+_BALANCES = Ready(
     select(
         _LOAN.c.id,
         *(_FACTS[name] for name in _PLAIN),
@@ -225,13 +226,22 @@ _BALANCES = (
 
 def balances_for(connection: Connection, borrower_id: int) -> BorrowerBalance:
     """The figures of every loan of the borrower, the most due first; one statement."""
-    rows = connection.execute(_BALANCES, {"borrower_id": borrower_id}).all()
+    return balance_of(balance_rows(connection, borrower_id))
+
+
+def balance_rows(connection: Connection, borrower_id: int) -> tuple[tuple[Any, ...], ...]:
+    """What `balance_of` is made from; equal rows make an equal balance."""
+    return tuple(_BALANCES.rows(connection, {"borrower_id": borrower_id}))
+
+
+def balance_of(rows: Iterable[tuple[Any, ...]]) -> BorrowerBalance:
+    """The balance that these rows of `balance_rows` hold."""
     loans = tuple(_loan_view(row) for row in rows)
     currencies = dict.fromkeys(loan.currency for loan in loans)
     return BorrowerBalance(loans, tuple(_totals(currency, loans) for currency in currencies))
 
 
-def _loan_view(row: Row[Any]) -> LoanView:
+def _loan_view(row: tuple[Any, ...]) -> LoanView:
     """A row of _BALANCES, whose columns are read by place: a page reads dozens."""
     facts: list[Any] = list(row)
     plain = dict(zip(_PLAIN, facts[1:]))

@@ -33,6 +33,7 @@ from portal.contacts.operations import place_hold
 from portal.db import Base, BigId, Row, upsert
 from portal.keys import Keys
 from portal.notices.verification import Asked, Face
+from portal.ready import Ready
 
 
 class NoticeFace(Base):
@@ -105,7 +106,10 @@ def look_up(
         "way": way,
         "hour": _hour(real_now),
     }
-    return _looked(connection.execute(_BY_TOKEN if asked.kind == "token" else _BY_CODE, given).one())
+    ready = _BY_TOKEN if asked.kind == "token" else _BY_CODE
+    if isinstance(connection, Session):
+        connection = connection.connection()
+    return _looked(ready.rows(connection, given)[0])
 
 
 def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
@@ -195,14 +199,12 @@ def _looking(by: InstrumentedAttribute[str]) -> Select[Any]:
     ).select_from(row.outerjoin(NoticeFace, by == bindparam("asked_digest")))
 
 
-_BY_CODE, _BY_TOKEN = _looking(NoticeFace.code_digest), _looking(NoticeFace.token_digest)
+_BY_CODE, _BY_TOKEN = Ready(_looking(NoticeFace.code_digest)), Ready(_looking(NoticeFace.token_digest))
 
 
-def _looked(row: Any) -> Looked:
-    if row.notice_id is None:
-        return Looked(None, bool(row.is_seen))
-    face = Face(row.notice_id, row.issued_on, row.expires_on, row.status, row.mobile_tail)
-    return Looked(face, bool(row.is_seen))
+def _looked(row: tuple[Any, ...]) -> Looked:
+    is_seen, notice_id, *facts = row
+    return Looked(None if notice_id is None else Face(notice_id, *facts), bool(is_seen))
 
 
 def _hour(instant: datetime) -> datetime:

@@ -41,6 +41,7 @@ from portal.money import Money
 from portal.notices.models import Notice, NoticeLoan
 from portal.plans.lifecycle import OPEN, PlanState
 from portal.plans.models import Negotiation, Plan, Proposal
+from portal.ready import Ready
 from portal.visits.models import Visit
 
 
@@ -102,9 +103,21 @@ def standing_for(
     The notice at hand is `notice_ref` where it is the borrower's, else the one last signed in with,
     else the latest; withdrawn ones only when named.
     """
+    return standing_of(standing_rows(connection, borrower_id, now=now, notice_ref=notice_ref))
+
+
+def standing_rows(
+    connection: Connection, borrower_id: int, *, now: datetime, notice_ref: str = ""
+) -> tuple[tuple[Any, ...], ...]:
+    """What `standing_of` is made from; equal rows make an equal standing."""
     given = {"borrower_id": borrower_id, "now": now, "notice_ref": notice_ref}
+    return tuple(_STANDING.rows(connection, given))
+
+
+def standing_of(rows: Iterable[tuple[Any, ...]]) -> Standing:
+    """The standing that these rows of `standing_rows` hold."""
     parts: dict[str, list[dict[str, Any]]] = {}
-    for row in connection.execute(_STANDING, given):
+    for row in rows:
         parts.setdefault(row[0], []).append(dict(zip(_COLUMNS, row)))
     notices = tuple(_notice(fact) for fact in parts.get("notice", ()))
     proposal = parts.get("proposal")
@@ -355,7 +368,7 @@ def _plan_parts() -> tuple[Select[Any], ...]:
     return proposals, plans
 
 
-_STANDING = union_all(*_notice_parts(_hand()), *_contact_parts(), *_plan_parts())
+_STANDING = Ready(union_all(*_notice_parts(_hand()), *_contact_parts(), *_plan_parts()))
 
 
 def past_limitation(loans: Iterable[LoanView], *, years: int | None, today: date) -> tuple[LoanView, ...]:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import secrets
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from wsgiref.headers import Headers
@@ -65,6 +66,13 @@ def _gzipped(body: bytes) -> bytes:
     return packer.compress(body) + packer.flush()
 
 
+@dataclass
+class Pressed:
+    """Where the gzipped bytes of a kept page wait for its next reading (portal/web/kept.py)."""
+
+    body: bytes = b""
+
+
 def _holds_a_link_and_a_token(response: Response) -> bool:
     """Whether a signed-in reader's page may repeat an address that a stranger made up: the link of a
     notice, or a page that is not there."""
@@ -83,9 +91,11 @@ def compress(response: Response) -> Response:
         or "gzip" not in request.headers.get("Accept-Encoding", "")
     ):
         return response
-    body = response.get_data()
-    if len(body) >= _SMALLEST:
-        response.set_data(_gzipped(body))
+    pressed: Pressed = g.get("pressed") or Pressed()
+    body = pressed.body or response.get_data()
+    if pressed.body or len(body) >= _SMALLEST:
+        pressed.body = pressed.body or _gzipped(body)
+        response.set_data(pressed.body)
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding, Cookie"
     return response

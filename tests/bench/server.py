@@ -19,5 +19,15 @@ def hello() -> str:
 
 
 def make() -> Any:
-    """What granian serves: /hello is the bare route, everything else the portal."""
-    return DispatcherMiddleware(create_app(), {"/hello": bare})
+    """What granian serves: /hello is the bare route, everything else the portal.
+
+    A request with `X-Kept: no` finds nothing kept from the requests before it.
+    """
+    portal = create_app()
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("HTTP_X_KEPT") == "no":
+            portal.extensions.pop("portal.kept", None)
+        return portal(environ, start_response)
+
+    return DispatcherMiddleware(serve, {"/hello": bare})

@@ -15,6 +15,7 @@ from portal.money import Money
 from portal.plans import standing as standings
 from portal.plans.lifecycle import PlanState
 from portal.plans.queries import PlanView, latest_plan_for
+from portal.web import kept
 from portal.web.context import portal
 from portal.web.forms import whole_number
 from portal.web.locale import percent_text
@@ -43,17 +44,22 @@ def page(borrower: SignedInBorrower) -> str:
     p = portal()
     now = p.clock.now()
     with p.db.read() as connection:
-        balance = queries.balances_for(connection, borrower.borrower_id)
-        standing = standings.standing_for(connection, borrower.borrower_id, now=now)
-    return render_template(
-        "borrower/balance/page.html",
-        balance=balance,
-        standing=standing,
-        ladder=standings.ladder_of(standing, now=now, local=p.clock.local),
-        orders=allocation_orders(balance.loans),
-        address_of=address_of,
-        **since_facts(standing, balance),
-    )
+        loans = queries.balance_rows(connection, borrower.borrower_id)
+        around = standings.standing_rows(connection, borrower.borrower_id, now=now)
+
+    def make() -> str:
+        balance, standing = queries.balance_of(loans), standings.standing_of(around)
+        return render_template(
+            "borrower/balance/page.html",
+            balance=balance,
+            standing=standing,
+            ladder=standings.ladder_of(standing, now=now, local=p.clock.local),
+            orders=allocation_orders(balance.loans),
+            address_of=address_of,
+            **since_facts(standing, balance),
+        )
+
+    return kept.page(borrower, (loans, around), make)
 
 
 @blueprint.get("/since/<notice_ref>")

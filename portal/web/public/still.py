@@ -10,18 +10,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from flask import current_app, render_template, request
+from flask import current_app, g, render_template, request
 from markupsafe import escape
 
 from portal.web.context import portal
 from portal.web.locale import current_locale
-from portal.web.pages import TEXT_SIZE_COOKIE
+from portal.web.pages import TEXT_SIZE_COOKIE, Pressed
 from portal.web.security import who
 
 #: Kept pages of one application; a handful per language, so a flood means a bug and is thrown away.
 _MOST = 500
 _SLOT = re.compile("\ue000([a-z_]+)\ue001")
+
+
+@dataclass
+class _Kept:
+    """A page in pieces, and gzipped where nothing stands in it that this request brought."""
+
+    parts: list[str]
+    #: by the path it was asked for under: a route's own, so a page has one or two
+    pressed: dict[str, Pressed] = field(default_factory=dict)
 
 
 def page(template: str, *, shown: Mapping[str, str] | None = None, **facts: object) -> str:
@@ -32,7 +42,7 @@ def page(template: str, *, shown: Mapping[str, str] | None = None, **facts: obje
     shown = shown or {}
     if who() is not None:
         return render_template(template, shown=shown, **facts)
-    kept: dict[object, list[str]] = current_app.extensions.setdefault("portal.still", {})
+    kept: dict[object, _Kept] = current_app.extensions.setdefault("portal.still", {})
     key = (
         template,
         current_locale(),
@@ -40,14 +50,16 @@ def page(template: str, *, shown: Mapping[str, str] | None = None, **facts: obje
         _minute(),
         *facts.items(),
     )
-    parts = kept.get(key)
-    if parts is None:
+    found = kept.get(key)
+    if found is None:
         if len(kept) >= _MOST:
             kept.clear()
-        parts = kept[key] = _render(template, shown, facts)
-    filled = list(parts)
+        found = kept[key] = _Kept(_render(template, shown, facts))
+    if not any(shown.values()):
+        g.pressed = found.pressed.setdefault(request.path, Pressed())
+    filled = list(found.parts)
     values = {**shown, "path": request.path}
-    filled[1::2] = [str(escape(values[name])) for name in parts[1::2]]
+    filled[1::2] = [str(escape(values[name])) for name in found.parts[1::2]]
     return "".join(filled)
 
 
