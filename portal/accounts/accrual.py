@@ -5,7 +5,7 @@ Core statements only. The estimate is not owed yet: the bank's posting decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms
 from portal.accounts.interest import BEARING, Accrual, Compounding, InterestTerms, RateChange, accrued
-from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.accounts.models import LedgerLine, Loan, LoanBalance, LoanRate
 from portal.accounts.reproduction import Entry
 from portal.money import Money, Rounding
 from portal.schedules.daycount import DayCount
@@ -27,6 +27,7 @@ CHUNK = 500
 _LOAN = Loan.__table__
 _LINE = LedgerLine.__table__
 _BALANCE = LoanBalance.__table__
+_RATE = LoanRate.__table__
 _UNDONE = _LINE.alias("undone")
 _UNDOING = _LINE.alias("undoing")
 
@@ -97,7 +98,7 @@ _NO_STOPS: Mapping[int, Stop] = MappingProxyType({})
 def accrued_for(
     connection: Connection, borrower_id: int, *, as_of: date, stops: Mapping[int, Stop] = _NO_STOPS
 ) -> dict[int, Estimate]:
-    """By loan id, what each loan of the borrower accrued since its last posted interest; two statements.
+    """By loan id, what each loan of the borrower accrued since its last posted interest; three statements.
 
     Counts the days before `as_of`, with every line posted so far, the portal's own too. Loans that
     were never posted to count from the day of lending; one opened later than `as_of` is left out. `stops`
@@ -115,16 +116,15 @@ def accrued_for(
 def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Estimate:
     """What accrued on one loan since its last posted interest, up to the day before `as_of`. Pure."""
     known = [entry for entry in ledger.entries if entry.line.posted_on <= as_of]
-    posted = (one.line.posted_on for one in known if one.line.kind in BEARING and not one.reversed)
-    since = max(posted, default=ledger.terms.opened_on)
-    terms = ledger.terms if stop is None else _stopped(ledger.terms, stop)
+    since = last_posted(ledger, until=as_of)
+    terms = ledger.terms if stop is None else stopped(ledger.terms, stop)
     accrual = accrued(terms, (entry.line for entry in known), since=since, until=as_of)
     return Estimate(
         loan_id=ledger.loan_id,
         loan_ref=ledger.loan_ref,
         since=since,
         until=as_of,
-        lines=tuple(_estimate_lines(ledger, accrual)),
+        lines=tuple(estimate_lines(ledger, accrual)),
         total=Money(accrual.minor, ledger.currency),
         day_count=ledger.terms.day_count,
         compounding=ledger.terms.compounding,
@@ -133,7 +133,17 @@ def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Es
     )
 
 
-def _stopped(terms: InterestTerms, stop: Stop) -> InterestTerms:
+def last_posted(ledger: LoanLedger, *, until: date) -> date:
+    """The day of the last interest posted up to and including `until` that still stands, else that of lending."""
+    posted = (
+        one.line.posted_on
+        for one in ledger.entries
+        if one.line.kind in BEARING and not one.reversed and one.line.posted_on <= until
+    )
+    return max(posted, default=ledger.terms.opened_on)
+
+
+def stopped(terms: InterestTerms, stop: Stop) -> InterestTerms:
     """The same terms with rates of nought from the stop on, whatever changes of rates they name later."""
     before = tuple(change for change in terms.rate_changes if change.from_on < stop.from_on)
     after = (change for change in terms.rate_changes if change.from_on > stop.from_on)
@@ -146,7 +156,8 @@ def _stopped(terms: InterestTerms, stop: Stop) -> InterestTerms:
     return replace(terms, rate_changes=(*before, *stopped))
 
 
-def _estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLine]:
+def estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLine]:
+    """The accrual rate by rate; the amounts sum to it."""
     for component, found in accrual.components.items():
         shares = found.shares(ledger.terms.unit_minor)
         for part, minor in zip(found.parts, shares, strict=True):
@@ -159,6 +170,12 @@ def _estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLi
                 balance_days=Money(part.minor_days, ledger.currency),
                 amount=Money(minor, ledger.currency),
             )
+
+
+def ledger_for(connection: Connection, borrower_id: int, loan_ref: str) -> LoanLedger | None:
+    """The borrower's own loan with all its lines, the portal's too; nothing for somebody else's."""
+    found = _loans(connection, _FACTS.where(_LOAN.c.borrower_id == borrower_id, _LOAN.c.loan_ref == loan_ref))
+    return next(_with_lines(connection, found, sources=("core", "portal")), None)
 
 
 def core_ledgers(connection: Connection, *, loan_ref: str | None = None) -> Iterator[LoanLedger]:
@@ -190,6 +207,9 @@ _FACTS = select(
     _LOAN.c.pay_day,
     _LOAN.c.term_count,
     _LOAN.c.matures_on,
+    _LOAN.c.rounding,
+    _LOAN.c.unit_minor,
+    _LOAN.c.compounding,
     _BALANCE.c.as_of,
 ).join(_BALANCE, _BALANCE.c.loan_id == _LOAN.c.id)
 
@@ -218,6 +238,7 @@ def _with_lines(
         .where(_LINE.c.loan_id.in_([loan.id for loan in loans]), _LINE.c.source.in_(sources))
         .order_by(_LINE.c.loan_id, _LINE.c.posted_on, _LINE.c.id)
     )
+    changes = rate_changes(connection, [loan.id for loan in loans])
     entries: dict[int, list[Entry]] = {loan.id: [] for loan in loans}
     for row in connection.execute(statement):
         amounts = dict(zip(COMPONENTS, row[7:], strict=True))
@@ -229,16 +250,29 @@ def _with_lines(
             loan_ref=loan.loan_ref,
             currency=loan.currency,
             product_class=loan.product_class,
-            terms=terms_of_row(loan),
+            terms=terms_of_row(loan, changes.get(loan.id, ())),
             as_of=loan.as_of,
             entries=tuple(entries[loan.id]),
         )
 
 
-def terms_of_row(loan: Any) -> InterestTerms:
-    """The terms of a row of the loan table; a card bears no penalty interest. Simple, half-up, to the cent.
+def rate_changes(connection: Connection, loan_ids: Collection[int]) -> dict[int, tuple[RateChange, ...]]:
+    """The changes of rate of loans, by loan id, the earliest first; loans without any are not in it."""
+    rows = connection.execute(
+        select(_RATE.c.loan_id, _RATE.c.from_on, _RATE.c.annual_rate, _RATE.c.penalty_rate)
+        .where(_RATE.c.loan_id.in_(loan_ids))
+        .order_by(_RATE.c.loan_id, _RATE.c.from_on)
+    )
+    found: dict[int, tuple[RateChange, ...]] = {}
+    for loan_id, *change in rows:
+        found[loan_id] = (*found.get(loan_id, ()), RateChange(*change))
+    return found
 
-    Raises ValueError for a day count that is not known.
+
+def terms_of_row(loan: Any, changes: Sequence[RateChange] = ()) -> InterestTerms:
+    """The terms of a row of the loan table with its changes of rate; a card bears no penalty interest.
+
+    Raises ValueError for a day count, rounding or compounding that is not known.
     """
     return InterestTerms(
         contract=LoanTerms(
@@ -253,6 +287,10 @@ def terms_of_row(loan: Any) -> InterestTerms:
         day_count=DayCount(loan.day_count),
         bears_penalty=loan.product_class != "card",
         penalty_multiple=loan.penalty_multiple,
+        rate_changes=tuple(changes),
+        compounding=Compounding(loan.compounding),
+        rounding=Rounding(loan.rounding),
+        unit_minor=loan.unit_minor,
     )
 
 

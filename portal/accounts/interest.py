@@ -184,6 +184,24 @@ def expected_postings(terms: InterestTerms, lines: Iterable[Line], *, as_of: dat
     return tuple(found)
 
 
+def accrued_by_posting(
+    terms: InterestTerms, lines: Iterable[Line], *, since: date, until: date
+) -> tuple[Accrual, ...]:
+    """What accrues from `since` up to but without `until`, cut at every posting day in between: each part
+    is rounded as the bank will post it, and the last as if it posted on `until`.
+
+    Where interest compounds, the parts before count as posted. Raises ValueError when `until` is before
+    `since`, LedgerFault.
+    """
+    walk, found = _Walk(terms, tuple(lines)), list[Accrual]()
+    days = (day for day in posting_days(terms, until=until) if since < day < until)
+    for start, end in pairwise((since, *days, until)):
+        found.append(walk.run(start, end))
+        for component in BEARING:
+            walk.charge(component, found[-1][component].minor)
+    return tuple(found)
+
+
 @dataclass(slots=True)
 class _Walk:
     """A pass over a loan's days from change to change; each run starts where an earlier one ended or later."""

@@ -11,10 +11,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, select
 
 from portal.accounts.balance import LoanTerms
-from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.accounts.models import LedgerLine, Loan, LoanBalance, LoanRate
 from portal.money import Money
 from portal.ready import Ready
 
@@ -24,6 +24,7 @@ READING_ORDER = ("principal", "interest", "penalty_interest", "fee", "cost")
 _LOAN = Loan.__table__
 _BALANCE = LoanBalance.__table__
 _LINE = LedgerLine.__table__
+_RATE = LoanRate.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,9 @@ class LoanView:
     annual_rate: Decimal
     penalty_multiple: Decimal
     day_count: str
+    rounding: str
+    unit_minor: int
+    compounding: str
     method: str
     principal: Money
     opened_on: date
@@ -90,6 +94,9 @@ class LoanView:
     not_yet_due: Money
     principal_due: Money
     overpaid: Money
+    #: the yearly rate that its last change before `as_of` made it, and that of overdue principal
+    rate_now: Decimal
+    penalty_rate_now: Decimal
 
     @property
     def has_matured(self) -> bool:
@@ -199,6 +206,9 @@ _PLAIN = (
     "annual_rate",
     "penalty_multiple",
     "day_count",
+    "rounding",
+    "unit_minor",
+    "compounding",
     "method",
     "opened_on",
     "matures_on",
@@ -212,9 +222,25 @@ _PLAIN = (
 _AMOUNTS = ("principal", "due_now", "principal_due", "suspense")
 _SUMS = tuple(f"{name}_{sum_}" for name in READING_ORDER for sum_ in ("owed", "paid", "forgiven"))
 _FACTS = {column.name: column for column in (*_BALANCE.c, *_LOAN.c)}
+
+
+def _latest(column: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """What the loan's last change of rate up to its business date says."""
+    return (
+        select(column)
+        .where(_RATE.c.loan_id == _LOAN.c.id, _RATE.c.from_on <= _BALANCE.c.as_of)
+        .order_by(_RATE.c.from_on.desc())
+        .limit(1)
+        .correlate(_LOAN, _BALANCE)
+        .scalar_subquery()
+    )
+
+
 _BALANCES = Ready(
     select(
         _LOAN.c.id,
+        _latest(_RATE.c.annual_rate).label("rate_now"),
+        _latest(_RATE.c.penalty_rate).label("penalty_rate_now"),
         *(_FACTS[name] for name in _PLAIN),
         *(_FACTS[f"{name}_minor"] for name in (*_AMOUNTS, *_SUMS)),
     )
@@ -244,8 +270,10 @@ def balance_of(rows: Iterable[tuple[Any, ...]]) -> BorrowerBalance:
 def _loan_view(row: tuple[Any, ...]) -> LoanView:
     """A row of _BALANCES, whose columns are read by place: a page reads dozens."""
     facts: list[Any] = list(row)
-    plain = dict(zip(_PLAIN, facts[1:]))
-    principal, due_now, principal_due, suspense, *sums = facts[1 + len(_PLAIN) :]
+    loan_id, changed, penalty, *rest = facts
+    plain = dict(zip(_PLAIN, rest))
+    principal, due_now, principal_due, suspense, *sums = rest[len(_PLAIN) :]
+    rate_now: Decimal = plain["annual_rate"] if changed is None else changed
     currency: str = plain["currency"]
     by_component = zip(sums[0::3], sums[1::3], sums[2::3])
     components = {
@@ -255,7 +283,9 @@ def _loan_view(row: tuple[Any, ...]) -> LoanView:
     whole = _sum_of(components.values(), currency)
     left = whole.left
     return LoanView(
-        loan_id=facts[0],
+        loan_id=loan_id,
+        rate_now=rate_now,
+        penalty_rate_now=rate_now * plain["penalty_multiple"] if penalty is None else penalty,
         principal=Money(principal, currency),
         components=components,
         owed=whole.owed,

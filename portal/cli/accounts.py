@@ -14,7 +14,7 @@ import click
 from sqlalchemy import Connection
 
 from portal.accounts.accrual import LoanLedger, core_ledgers, loan_count
-from portal.accounts.interest import Compounding
+from portal.accounts.interest import Compounding, InterestTerms
 from portal.accounts.reproduction import Check, Reproduction, reproduce
 from portal.cli import installation
 from portal.cli.groups import OperatorGroup
@@ -82,18 +82,30 @@ class Summary:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Compare what was posted up to this day (default: the business date of the last intake).",
 )
-@click.option("--rounding", type=click.Choice([one.value for one in Rounding]), default="half_up")
-@click.option("--unit", type=click.Choice(["cent", "whole"]), default="cent", help="What is rounded to.")
-@click.option("--compounding", type=click.Choice([one.value for one in Compounding]), default="simple")
+@click.option(
+    "--rounding",
+    type=click.Choice([one.value for one in Rounding]),
+    help="Round like this instead of as each loan says.",
+)
+@click.option(
+    "--unit", type=click.Choice(["cent", "whole"]), help="Round to this instead of to each loan's unit."
+)
+@click.option(
+    "--compounding",
+    type=click.Choice([one.value for one in Compounding]),
+    help="Compound or not instead of as each loan says.",
+)
 def reconcile(
     loan_ref: str | None,
     file: Path | None,
     as_of: datetime | None,
-    rounding: str,
-    unit: str,
-    compounding: str,
+    rounding: str | None,
+    unit: str | None,
+    compounding: str | None,
 ) -> None:
     """Compute every interest and penalty line the bank posted, and name those that differ. Changes nothing.
+
+    Each loan's own knobs and changes of rate are used; an option overrules one knob for all.
 
     Exit code 1 when a line differs.
     """
@@ -107,18 +119,27 @@ def reconcile(
             core_ledgers(connection, loan_ref=loan_ref), length=total, label="loans"
         ) as ledgers:
             for ledger in ledgers:
-                terms = replace(
-                    ledger.terms,
-                    unit_minor=10 ** EXPONENTS[ledger.currency] if unit == "whole" else 1,
-                    rounding=Rounding(rounding),
-                    compounding=Compounding(compounding),
-                )
+                terms = _overruled(ledger, rounding, unit, compounding)
                 found = reproduce(terms, ledger.entries, as_of=day or ledger.as_of)
                 summary.add(ledger, found)
                 write(ledger, found)
     _tell(summary)
     if summary.differences:
         raise SystemExit(1)
+
+
+def _overruled(
+    ledger: LoanLedger, rounding: str | None, unit: str | None, compounding: str | None
+) -> InterestTerms:
+    """The loan's terms with the knobs that the operator named."""
+    own = ledger.terms
+    units = {None: own.unit_minor, "cent": 1, "whole": 10 ** EXPONENTS[ledger.currency]}
+    return replace(
+        own,
+        rounding=Rounding(rounding) if rounding else own.rounding,
+        unit_minor=units[unit],
+        compounding=Compounding(compounding) if compounding else own.compounding,
+    )
 
 
 def _business_date(connection: Connection) -> date | None:

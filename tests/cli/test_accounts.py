@@ -143,3 +143,31 @@ def test_an_unknown_loan_and_an_empty_portal_are_said(sqlite_app: Flask) -> None
     assert (nobody.exit_code, empty.exit_code) == (2, 2)
     assert "no such loan" in nobody.output
     assert "There are no loans" in empty.output
+
+
+def test_each_loans_own_knobs_are_used_unless_one_is_overruled(sqlite_app: Flask, harbour: Database) -> None:
+    with harbour.writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE loan SET rounding = 'floor', unit_minor = 100 WHERE id <= 3")
+
+    own = _reconcile(sqlite_app)
+    overruled = _reconcile(sqlite_app, "--rounding", "half_up", "--unit", "cent")
+
+    assert own.exit_code == 1
+    assert "on 3 loans" in own.output.splitlines()[-1]
+    assert overruled.exit_code == 0, overruled.output
+    assert overruled.output.splitlines()[-1] == WHOLE
+
+
+def test_a_stored_change_of_rate_is_used_from_its_day(sqlite_app: Flask, harbour: Database) -> None:
+    ledger = next(one for one in _ledgers(harbour) if one.entries)
+    with harbour.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO loan_rate (loan_id, created_at, from_on, annual_rate, batch_sequence)"
+            " VALUES (?, ?, ?, '0.5', 1)",
+            (ledger.loan_id, "2026-11-20 01:00:00", ledger.terms.opened_on.isoformat()),
+        )
+
+    run = _reconcile(sqlite_app, "--loan", ledger.loan_ref)
+
+    assert run.exit_code == 1
+    assert f"{ledger.loan_ref} " in run.output
