@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from portal.dates import add_months
 from portal.money import Money
+from portal.schedules.schedule import Schedule
 
 #: Digits carried while searching; far more than the six of the answer.
 _DIGITS = Context(prec=50)
@@ -74,6 +75,12 @@ def apr(lent: Money, on: date, payments: Iterable[tuple[date, Money]]) -> Decima
         middle = (low + high) / 2
         low, high = (middle, high) if _worth(flows, middle) > lent.minor else (low, middle)
     return high.quantize(_PLACES, ROUND_HALF_UP)
+
+
+def apr_of(schedule: Schedule) -> Decimal:
+    """The annual percentage rate of a schedule: its principal lent on its first day, all its payments, fees
+    and extra payments among them. Rounds and raises as `apr`."""
+    return apr(schedule.principal, schedule.starts_on, schedule.payments)
 
 
 def _refuse_impossible(lent: Money, on: date, payments: Sequence[tuple[date, Money]]) -> None:
