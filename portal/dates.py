@@ -75,6 +75,12 @@ class WorkingDays:
             day += timedelta(days=1)
         return day
 
+    def previous_open(self, day: date) -> date:
+        """`day` itself when open, else the open day before it."""
+        while not self.is_open(day):
+            day -= timedelta(days=1)
+        return day
+
     def add(self, day: date, days: int) -> date:
         """The date `days` working days after `day`; the day itself does not count."""
         left = days
