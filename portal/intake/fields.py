@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from portal.intake.cells import unmarked
 from portal.money import EXPONENTS, LARGEST_MINOR, AmountError, Money, rate
 
 Value = str | int | date | datetime | Decimal | tuple[str, ...] | None
@@ -32,9 +33,9 @@ class FieldFault(ValueError):
 class Field:
     """What a field may hold.
 
-    `kind`: ref, refs, text, date, moment, amount (not negative), signed, code, rate, number, phone,
-    id_number, currency. `size` is the longest text or largest number. `personal` values never
-    appear in a report.
+    `kind`: ref, refs, outside_ref (also with / and :), words (a list of codes), text, cell_text (safe in a
+    spreadsheet), date, moment, amount (not negative), signed, code, rate, number, phone, id_number,
+    currency. `size` is the longest text or largest number. `personal` values never appear in a report.
     """
 
     kind: str
@@ -92,6 +93,15 @@ FILES: Mapping[str, Mapping[str, Field]] = {
         "term_count": Field("number", 600),
         "days_overdue": Field("number", 36_500),
         "status": _CODE,
+        "rounding": Field("code", optional=True),
+        "unit": Field("number", 100_000, optional=True),
+        "compounding": Field("code", optional=True),
+    },
+    "rate_changes": {
+        "loan_ref": _REF,
+        "from_on": _DATE,
+        "annual_rate": Field("rate"),
+        "penalty_rate": Field("rate", optional=True),
     },
     "ledger": {
         "line_ref": Field("ref", 48),
@@ -101,7 +111,17 @@ FILES: Mapping[str, Mapping[str, Field]] = {
         **{name: _SIGNED for name in _COMPONENTS},
         "memo": Field("text", 200, optional=True),
         "reverses_ref": Field("ref", 48, optional=True),
-        "external_ref": Field("ref", 64, optional=True),
+        "external_ref": Field("outside_ref", 64, optional=True),
+    },
+    "transfers": {
+        "transfer_ref": Field("outside_ref", 64),
+        "value_on": _DATE,
+        "amount": _AMOUNT,
+        "currency": Field("currency"),
+        "text": Field("text", 500, optional=True, personal=True),
+        "payer_name": Field("text", 100, optional=True, personal=True),
+        "payer_tail": Field("text", 8, optional=True, personal=True),
+        "reverses_ref": Field("outside_ref", 64, optional=True),
     },
     "balances": {
         "loan_ref": _REF,
@@ -142,16 +162,27 @@ FILES: Mapping[str, Mapping[str, Field]] = {
     },
 }
 
+#: Files that a mapping may leave out, and a full batch too.
+OPTIONAL_FILES = frozenset({"rate_changes", "transfers"})
+
 #: The field that names a row, per file.
 KEYS = {
     "agencies": "agency_ref",
     "officers": "officer_ref",
     "customers": "customer_ref",
     "loans": "loan_ref",
+    "rate_changes": "loan_ref",
     "ledger": "line_ref",
+    "transfers": "transfer_ref",
     "balances": "loan_ref",
     "notices": "notice_ref",
     "visits": "visit_ref",
+}
+
+#: The fields that together name a row.
+KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
+    **{file: (name,) for file, name in KEYS.items()},
+    "rate_changes": ("loan_ref", "from_on"),
 }
 
 #: What a code may be translated to: the portal's own stored codes.
@@ -163,6 +194,8 @@ CODES: Mapping[tuple[str, str], frozenset[str]] = {
     ("loans", "day_count"): frozenset({"actual/360", "actual/365", "actual/actual", "30/360"}),
     ("loans", "method"): frozenset({"equal_principal", "equal_instalments", "bullet"}),
     ("loans", "status"): frozenset({"current", "overdue"}),
+    ("loans", "rounding"): frozenset({"half_up", "half_even", "floor"}),
+    ("loans", "compounding"): frozenset({"simple", "compound"}),
     ("ledger", "kind"): frozenset(
         {"disbursement", "interest", "penalty_interest", "fee", "cost", "payment", "waiver", "reversal"}
     ),
@@ -175,8 +208,18 @@ CODES: Mapping[tuple[str, str], frozenset[str]] = {
 AMOUNTS = frozenset({"amount", "signed"})
 _FORGIVEN = frozenset(f"{name}_forgiven" for name in _COMPONENTS)
 _SPLIT = frozenset({"fee", "cost"})
-_OPTIONAL_COLUMNS = _FORGIVEN | {"external_ref"}
+_KNOBS = frozenset({"rounding", "unit", "compounding"})
+_TRANSFER = frozenset({"payer_name", "payer_tail", "reverses_ref"})
+_OPTIONAL_COLUMNS: Mapping[str, frozenset[str]] = {
+    "loans": _KNOBS,
+    "rate_changes": frozenset({"penalty_rate"}),
+    "ledger": frozenset({"external_ref"}),
+    "transfers": _TRANSFER,
+    "balances": _FORGIVEN,
+}
 _REF_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_OUTSIDE_FORM = r"[A-Za-z0-9][A-Za-z0-9._/:-]*"
+_WORD_FORM = r"[A-Za-z0-9][A-Za-z0-9._:-]*"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]")
 _DATE_TOKENS = {
     "YYYY": "([0-9]{4})",
@@ -195,7 +238,7 @@ def missing_fields(file: str, found: frozenset[str]) -> list[str]:
     split = any(name.split("_")[0] in _SPLIT for name in found if file in ("ledger", "balances"))
     for name in FILES[file]:
         base = name.split("_")[0]
-        if name in found or name in _OPTIONAL_COLUMNS:
+        if name in found or name in _OPTIONAL_COLUMNS.get(file, ()):
             continue
         if file in ("ledger", "balances") and (base in _SPLIT) != split and base in (*_SPLIT, "charges"):
             continue
@@ -246,7 +289,7 @@ def parser_for(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
 
 
 def _ref(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
-    pattern = re.compile(_REF_FORM)
+    pattern = re.compile(_OUTSIDE_FORM if field.kind == "outside_ref" else _REF_FORM)
 
     def read(text: str, currency: str) -> Value:
         if pattern.fullmatch(text) is None:
@@ -256,6 +299,23 @@ def _ref(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
         return text
 
     return read
+
+
+def _words(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    pattern = re.compile(_WORD_FORM)
+
+    def read(text: str, currency: str) -> Value:
+        found = tuple(text.split(forms.list_separator))
+        if not all(pattern.fullmatch(part) for part in found):
+            raise FieldFault("ref")
+        return found
+
+    return read
+
+
+def _cell_text(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
+    plain = _text(field, forms, codes)
+    return lambda text, currency: plain(unmarked(text), currency)
 
 
 def _refs(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
@@ -417,7 +477,10 @@ def _currency(field: Field, forms: Forms, codes: Mapping[str, str]) -> Parser:
 _PARSERS: Mapping[str, Callable[[Field, Forms, Mapping[str, str]], Parser]] = {
     "ref": _ref,
     "refs": _refs,
+    "outside_ref": _ref,
+    "words": _words,
     "text": _text,
+    "cell_text": _cell_text,
     "date": _date,
     "moment": _moment,
     "amount": _amount,

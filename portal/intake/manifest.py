@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from portal.intake.fields import date_pattern
+from portal.intake.fields import OPTIONAL_FILES, date_pattern
 from portal.intake.mapping import Mapping
 from portal.intake.rejections import Rejections
 
@@ -129,7 +129,7 @@ def check_files(directory: Path, manifest: Manifest, mapping: Mapping, rejection
         if listed is None:
             if path.exists():
                 rejections.add("file_unlisted", form.file)
-            elif manifest.mode == "full":
+            elif manifest.mode == "full" and form.kind not in OPTIONAL_FILES:
                 rejections.add("file_not_listed", form.file)
         elif not path.is_file():
             rejections.add("file_missing", form.file)

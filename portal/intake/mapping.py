@@ -9,12 +9,21 @@ import codecs
 import tomllib
 from collections.abc import Collection
 from collections.abc import Mapping as Table
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from portal.intake.fields import AMOUNTS, CODES, FILES, Forms, missing_fields
+from portal.intake.fields import (
+    AMOUNTS,
+    CODES,
+    FILES,
+    KEY_FIELDS,
+    OPTIONAL_FILES,
+    Field,
+    Forms,
+    missing_fields,
+)
 from portal.money import EXPONENTS
 
 SHIPPED = Path(__file__).parent / "mappings"
@@ -43,12 +52,15 @@ class BadMapping(ValueError):
 
 @dataclass(frozen=True)
 class FileForm:
-    """One file: its name, its columns in order (header -> field), code translations per field."""
+    """One file: its name, its columns in order (header -> field), code translations per field, what each
+    field holds and which of them name a row."""
 
     kind: str
     file: str
     columns: Table[str, str]
     codes: Table[str, Table[str, str]]
+    fields: Table[str, Field]
+    key: tuple[str, ...]
     cost_memos: frozenset[str] = frozenset()
 
     @property
@@ -56,11 +68,15 @@ class FileForm:
         """field -> the bank's own column name, for reports."""
         return {field: header for header, field in self.columns.items()}
 
+    def key_of(self, row: Table[str, Any]) -> str:
+        """What names a row of this file, as text."""
+        return "/".join(str(row.get(name)) for name in self.key)
+
     @property
     def amount_columns(self) -> dict[str, str]:
         """header -> field, of the columns that the manifest totals."""
         return {
-            header: field for header, field in self.columns.items() if FILES[self.kind][field].kind in AMOUNTS
+            header: field for header, field in self.columns.items() if self.fields[field].kind in AMOUNTS
         }
 
 
@@ -82,6 +98,9 @@ class Mapping:
     manifest_keys: Table[str, str]
     #: in the order of FILES
     files: Table[str, FileForm]
+    #: the file's own text, and its `[outgoing]` part as it stands there
+    text: str = ""
+    outgoing: Table[str, Any] = field(default_factory=dict)
 
     def header(self, kind: str) -> bytes:
         """The header row of a file, byte for byte, without its line end."""
@@ -94,21 +113,26 @@ def load_mapping(name: str) -> Mapping:
     if "/" in name or name.endswith(".toml"):
         path = Path(name)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         shipped = ", ".join(sorted(found.stem for found in SHIPPED.glob("*.toml")))
         raise BadMapping(f"{name}: no such mapping (shipped: {shipped})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise BadMapping(f"{path.name}: {error}") from None
+    return parse_mapping(text, source=path.name)
+
+
+def parse_mapping(text: str, *, source: str) -> Mapping:
+    """The mapping that a TOML text describes; `source` names it in complaints. Raises BadMapping."""
     try:
-        return _mapping(data)
+        return _mapping(tomllib.loads(text), text)
     except KeyError as error:
-        raise BadMapping(f"{path.name}: {error.args[0]} is missing") from None
-    except BadMapping as error:
-        raise BadMapping(f"{path.name}: {error}") from None
+        raise BadMapping(f"{source}: {error.args[0]} is missing") from None
+    except (BadMapping, tomllib.TOMLDecodeError) as error:
+        raise BadMapping(f"{source}: {error}") from None
 
 
-def _mapping(data: dict[str, Any]) -> Mapping:
+def _mapping(data: dict[str, Any], text: str) -> Mapping:
     form, manifest = data["form"], data["manifest"]
     _one_of("form.encoding", form["encoding"], ENCODINGS)
     _one_of("form.line_end", form["line_end"], LINE_ENDS)
@@ -133,7 +157,13 @@ def _mapping(data: dict[str, Any]) -> Mapping:
         manifest_file=manifest["file"],
         manifest_date=_date_form("manifest.date", manifest["date"], moment=False),
         manifest_keys={key: manifest[key] for key in MANIFEST_KEYS},
-        files={kind: _file_form(kind, data["files"][kind]) for kind in FILES},
+        files={
+            kind: _file_form(kind, data["files"][kind])
+            for kind in FILES
+            if kind in data["files"] or kind not in OPTIONAL_FILES
+        },
+        text=text,
+        outgoing=data.get("outgoing", {}),
     )
 
 
@@ -153,19 +183,19 @@ def _date_form(key: str, form: str, *, moment: bool) -> str:
 
 def _file_form(kind: str, data: dict[str, Any]) -> FileForm:
     columns, codes = data["columns"], data.get("codes", {})
-    fields = list(columns.values())
-    for field in fields:
-        _one_of(f"files.{kind}.columns", field, tuple(FILES[kind]))
-    if len(set(fields)) != len(fields):
+    names = list(columns.values())
+    for name in names:
+        _one_of(f"files.{kind}.columns", name, tuple(FILES[kind]))
+    if len(set(names)) != len(names):
         raise BadMapping(f"files.{kind}.columns names a field twice")
-    missing = missing_fields(kind, frozenset(fields))
+    missing = missing_fields(kind, frozenset(names))
     if missing:
         raise BadMapping(f"files.{kind}.columns lacks {', '.join(missing)}")
-    for field in fields:
-        if FILES[kind][field].kind == "code":
-            _check_codes(kind, field, codes)
+    for name in names:
+        if FILES[kind][name].kind == "code":
+            _check_codes(kind, name, codes)
     memos = data.get("cost_memos", {})
-    return FileForm(kind, data["file"], columns, codes, frozenset(memos))
+    return FileForm(kind, data["file"], columns, codes, FILES[kind], KEY_FIELDS[kind], frozenset(memos))
 
 
 def _check_codes(kind: str, field: str, codes: dict[str, dict[str, str]]) -> None:
