@@ -55,6 +55,7 @@ class MovementKind(StrEnum):
     DISPUTE = "dispute"
     DISPUTE_WON = "dispute_won"
     PAYOUT = "payout"
+    FEE = "fee"
     OTHER = "other"
 
 
@@ -185,6 +186,8 @@ _MOVEMENTS = {
     "dispute_reversal": MovementKind.DISPUTE_WON,
     "payout": MovementKind.PAYOUT,
     "payout_reversal": MovementKind.PAYOUT,
+    "fee": MovementKind.FEE,
+    "network_cost": MovementKind.FEE,
 }
 #: The kinds of events that say something to us: what an endpoint subscribes to, and the sweep asks for.
 TELLING_KINDS = (

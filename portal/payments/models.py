@@ -18,7 +18,7 @@ _UNDER_WAY = text("kind <> 'keep' AND state IN ('asked', 'confirmed')")
 
 class Payment(Row):
     """One attempt to move money. States in payments/lifecycle.py: "created", "processing", "succeeded",
-    "failed", "cancelled", "posted"."""
+    "failed", "cancelled", "posted", "part_refund", "refunded", "disputed"."""
 
     __tablename__ = "payment"
     reference: Mapped[str] = mapped_column(String(20), unique=True)
@@ -44,6 +44,8 @@ class Payment(Row):
     expires_at: Mapped[datetime]
     #: real instant of the last answer or question, so that the sweep asks about each attempt in turn
     asked_at: Mapped[datetime]
+    #: how it was paid, as the provider tells: "card", "alipay", "wechat_pay"; "" until then
+    paid_with: Mapped[str] = mapped_column(String(16), default="")
     #: why the last try on the provider's page was turned down: a code, never the payer's data
     decline: Mapped[str] = mapped_column(String(40), default="")
     succeeded_at: Mapped[datetime | None]
@@ -102,6 +104,134 @@ class UnplacedMoney(Row):
     #: "amount_differs", "currency_differs", "unknown_payment", "paid_twice", "unknown_reference",
     #: "found_by_reconciliation"
     reason: Mapped[str] = mapped_column(String(24))
+
+
+class Refund(Row):
+    """Money of a payment that the bank sends back, in full or in part. States in payments/lifecycle.py:
+    "asked" (waits for a second person), "refused", "created", "processing", "succeeded", "failed", "cancelled"."""
+
+    __tablename__ = "refund"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), index=True)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    #: payments/refunds.py REASONS
+    reason: Mapped[str] = mapped_column(String(24))
+    note: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(12), index=True)
+    #: None: begun at the provider, not here
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    human_ref: Mapped[str | None] = mapped_column(String(32))
+    second_staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    second_human_ref: Mapped[str | None] = mapped_column(String(32))
+    decided_at: Mapped[datetime | None]
+    form_key: Mapped[str] = mapped_column(String(64))
+    #: written before the provider is called
+    idempotency_key: Mapped[str] = mapped_column(String(64), unique=True)
+    provider_refund: Mapped[str | None] = mapped_column(String(120), unique=True)
+    #: when the provider began it, seconds of the epoch: the order in which money left
+    provider_created: Mapped[int | None]
+    #: real instant of the last answer or question
+    asked_at: Mapped[datetime]
+    #: why it failed: the provider's code
+    code: Mapped[str] = mapped_column(String(40), default="")
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("staff_id", "form_key"),
+        CheckConstraint("amount_minor > 0", name="amount"),
+        # nobody is the second person to their own refund
+        CheckConstraint("second_human_ref IS NULL OR second_human_ref <> human_ref", name="two_people"),
+    )
+
+
+class Dispute(Row):
+    """A payer's bank asks for the money of a payment back (a charge-back), or asks about it. Every column
+    only ever moves one way, so that the order of the provider's events makes no difference."""
+
+    __tablename__ = "dispute"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    #: None: its money was never credited here (see unplaced_id)
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"), index=True)
+    unplaced_id: Mapped[int | None] = mapped_column(ForeignKey("unplaced_money.id"))
+    provider_dispute: Mapped[str] = mapped_column(String(120), unique=True)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    #: the provider's code of why
+    reason: Mapped[str] = mapped_column(String(40))
+    #: payments/lifecycle.py DisputeState
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    #: the money has left; it has come back
+    withdrawn: Mapped[bool] = mapped_column(default=False)
+    reinstated: Mapped[bool] = mapped_column(default=False)
+    provider_created: Mapped[int]
+    #: the last real instant for an answer
+    answer_by: Mapped[datetime | None]
+    #: what the bank answered, sealed under "dispute.answer"; written before it is sent
+    answer_sealed: Mapped[bytes | None]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    answered_at: Mapped[datetime | None]
+    #: "" (none), "sending" (nobody knows whether it arrived), "sent", "refused"
+    answer_state: Mapped[str] = mapped_column(String(12), default="")
+    asked_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("payment_id IS NOT NULL OR unplaced_id IS NOT NULL", name="about_money"),
+    )
+
+
+class SavedMethod(Row):
+    """A way to pay that the borrower let the bank keep for the instalments of a plan. States in
+    payments/lifecycle.py: "agreed" (at the checkout), "active" (paid with it), "revoked"."""
+
+    __tablename__ = "saved_method"
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    #: the payment with which it was saved
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), unique=True)
+    state: Mapped[str] = mapped_column(String(12))
+    #: the words the borrower agreed to, as they were read
+    consent_text: Mapped[str] = mapped_column(Text)
+    consent_language: Mapped[str] = mapped_column(String(8))
+    #: "card" or "alipay"
+    kind: Mapped[str] = mapped_column(String(16), default="")
+    provider_customer: Mapped[str | None] = mapped_column(String(120))
+    provider_method: Mapped[str | None] = mapped_column(String(120))
+    revoked_at: Mapped[datetime | None]
+    #: "borrower", "replaced", "plan_ended"
+    revoked_by: Mapped[str] = mapped_column(String(16), default="")
+    #: real instant at which the provider had forgotten it too
+    forgotten_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_saved_method_active",
+            "plan_id",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+
+class InstalmentCharge(Row):
+    """One try to take one instalment with a saved method: each try once (unique), whoever asks."""
+
+    __tablename__ = "instalment_charge"
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    number: Mapped[int]
+    attempt: Mapped[int]
+    saved_method_id: Mapped[int] = mapped_column(ForeignKey("saved_method.id"))
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), unique=True)
+    #: the bank's day on which it was tried
+    tried_on: Mapped[date] = mapped_column(Date)
+    __table_args__ = (UniqueConstraint("plan_id", "number", "attempt"),)
+
+
+class ProviderMark(Base):
+    """How far the sweep has read the provider's own list of events: real instants."""
+
+    __tablename__ = "provider_mark"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    read_until: Mapped[datetime]
 
 
 class TransferReference(Row):

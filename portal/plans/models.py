@@ -121,14 +121,17 @@ class PlanInstalment(Base):
 
 
 class PlanReceipt(Row):
-    """Money that counts towards an instalment: one row per payment and instalment."""
+    """Money that counts towards an instalment: one row per payment and instalment. What a refund or a
+    charge-back takes from it is a row of its own, below nought, in a turn of its own."""
 
     __tablename__ = "plan_receipt"
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
     number: Mapped[int] = mapped_column(Integer)
     payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
     amount_minor: Mapped[int]
-    __table_args__ = (UniqueConstraint("plan_id", "number", "payment_id"),)
+    #: 0 when the payment was counted; one more each time something of it was taken back or restored
+    turn: Mapped[int] = mapped_column(default=0)
+    __table_args__ = (UniqueConstraint("plan_id", "number", "payment_id", "turn"),)
 
 
 class Agreement(Row):
