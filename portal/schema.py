@@ -16,6 +16,7 @@ from portal.intake import models as intake
 from portal.messages import models as messages
 from portal.notices import faces
 from portal.notices import models as notices
+from portal.outgoing import models as outgoing
 from portal.payments import models as payments
 from portal.plans import models as plans
 from portal.reviews import models as reviews
@@ -33,6 +34,7 @@ MODULES = (
     intake,
     messages,
     notices,
+    outgoing,
     payments,
     plans,
     reviews,

@@ -49,6 +49,8 @@ class Bank:
     policy: Mapping[str, Any]
     closed_days: tuple[str, ...] = ()
     open_days: tuple[str, ...] = ()
+    #: how the core is told: `mapping`, and `cut_off` on the bank's clock
+    outgoing: Mapping[str, Any] = field(default_factory=dict)
 
     def name(self, locale: str) -> str:
         """The bank's name in `locale`, else in simplified Chinese."""
@@ -76,6 +78,7 @@ class Bank:
                 policy=MappingProxyType(data["policy"]),
                 closed_days=tuple(data.get("closed_days", ())),
                 open_days=tuple(data.get("open_days", ())),
+                outgoing=MappingProxyType(data.get("outgoing", {})),
             )
         except KeyError as error:
             raise BadSettings(f"{path.name}: {error.args[0]} is missing") from None
@@ -108,6 +111,7 @@ class Settings:
     sms_url: str | None = None
     sms_secret: str | None = field(default=None, repr=False)
     log_json: bool = True
+    outgoing_dir: Path | None = None
 
     @property
     def is_demonstration(self) -> bool:
@@ -146,6 +150,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "sms_url": env.str("SMS_URL", None),
         "sms_secret": env.str("SMS_SECRET", None),
         "log_json": env.bool("LOG_JSON", True),
+        "outgoing_dir": env.path("OUTGOING_DIR", None),
     }
     bank_file = env.path("BANK_FILE")
     try:

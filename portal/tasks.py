@@ -31,6 +31,7 @@ from portal.messages.operations import Claimed
 from portal.messages.queries import anything_queued
 from portal.messages.texts import signed
 from portal.notices import faces
+from portal.outgoing.station import Station
 from portal.payments import checkout as payments
 from portal.plans import answers as plans
 from portal.plans.queries import cases_not_closed_before
@@ -184,6 +185,11 @@ def forget(portal: Portal) -> None:
     portal.db.write(unit)
 
 
+def tell_core(portal: Portal) -> None:
+    """Collect what the core must hear of, apply its answers, and make the day's batch past the cut-off."""
+    Station.of(portal).turn()
+
+
 def prove_ledger(portal: Portal) -> None:
     """Prove every balance from its entries again; a fault is logged for the operator, with its sentence."""
     with portal.db.read() as connection:
@@ -201,6 +207,7 @@ EVERY: list[Task] = [
     Task("forget", 3600, forget),
     Task("render_documents", 10, render_documents, slow=True),
     Task("sweep_payments", 30, payments.sweep, slow=True),
+    Task("tell_core", 30, tell_core, slow=True),
     Task("prove_ledger", 600, prove_ledger, slow=True),
     Task("sweep_documents", 3600, sweep_documents, slow=True),
     Task("seal_stragglers", 3600, seal_stragglers, slow=True),

@@ -115,6 +115,13 @@ class LedgerLine(Row):
             sqlite_where=text("of_line_id IS NOT NULL"),
             postgresql_where=text("of_line_id IS NOT NULL"),
         ),
+        # the bank's lines that name one of ours
+        Index(
+            "ix_ledger_line_external_ref",
+            "external_ref",
+            sqlite_where=text("external_ref <> ''"),
+            postgresql_where=text("external_ref <> ''"),
+        ),
         # covering: a loan's lines in order without touching the table
         Index("ix_ledger_line_loan", "loan_id", "posted_on", "id"),
     )

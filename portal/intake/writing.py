@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from portal import audit
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.operations import rebalance
-from portal.accounts.reconcile_core import PostedBack, give_way, park_overpaid
+from portal.accounts.reconcile_core import give_way, park_overpaid
 from portal.borrowers.models import Borrower
 from portal.contacts.models import Agency, Hold
 from portal.contacts.queries import is_in_force
@@ -32,7 +32,7 @@ from portal.keys import Keys
 from portal.money import EXPONENTS
 from portal.notices.models import Notice, NoticeLoan
 from portal.notices.operations import sync_faces
-from portal.payments.models import Payment
+from portal.payments.posted_back import posted_back
 from portal.visits.models import Officer, Visit
 from portal.visits.operations import cancel_visits, pause_visits
 
@@ -286,8 +286,7 @@ class BatchWriter:
         """Every loan moves to the business date: an instalment can fall due without a line. Lines posted
         here that the bank has now posted itself give way first."""
         loan_ids = list(self.session.scalars(select(Loan.id)))
-        posted_back = self._posted_back()
-        give_way(self.session, posted_back=posted_back, now=self.now)
+        give_way(self.session, posted_back=posted_back(self.session), now=self.now)
         portal_loans = set(
             self.session.scalars(select(LedgerLine.loan_id).where(LedgerLine.source == "portal").distinct())
         )
@@ -297,22 +296,6 @@ class BatchWriter:
             self.progress("balances", start, len(loan_ids))
             rebalance(self.session, loan_ids=loan_ids[start : start + CHUNK], as_of=day, now=self.now)
         self.progress("balances", len(loan_ids), len(loan_ids))
-
-    def _posted_back(self) -> list[PostedBack]:
-        """Payments made here whose reference the bank's new lines carry."""
-        core, ours = _table(LedgerLine).alias("core"), _table(LedgerLine).alias("ours")
-        statement = (
-            select(ours.c.id, core.c.line_ref, core.c.posted_on)
-            .join(Payment, Payment.reference == core.c.external_ref)
-            .join(ours, (ours.c.payment_id == Payment.id) & (ours.c.loan_id == core.c.loan_id))
-            .where(
-                core.c.source == "core",
-                core.c.kind == "payment",
-                ours.c.source == "portal",
-                ours.c.kind == "payment",
-            )
-        )
-        return [PostedBack(*row) for row in self.session.execute(statement)]
 
 
 class _LedgerWriter:

@@ -242,6 +242,33 @@ class TransferReference(Row):
     reference: Mapped[str] = mapped_column(String(24), unique=True)
 
 
+class IncomingTransfer(Row):
+    """One transfer the bank received, as its file tells it: once, whatever is sent again."""
+
+    __tablename__ = "incoming_transfer"
+    #: the bank's own number of it
+    transfer_ref: Mapped[str] = mapped_column(String(64), unique=True)
+    value_on: Mapped[date] = mapped_column(Date)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    #: what the payer wrote, and who paid: sealed under "transfer.text" and "transfer.payer"
+    text_sealed: Mapped[bytes]
+    payer_sealed: Mapped[bytes]
+    #: keyed digest of the whole row: the same number with other content is refused
+    content_digest: Mapped[str] = mapped_column(String(64))
+    #: "placed" (on a loan), "core_posted" (the bank's ledger has it), "unplaced", "reversed", "reversal"
+    outcome: Mapped[str] = mapped_column(String(12))
+    #: of an unplaced one why: "unknown_reference", "several_references", "currency_differs", "nothing_left"
+    reason: Mapped[str] = mapped_column(String(24), default="")
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"), unique=True)
+    unplaced_id: Mapped[int | None] = mapped_column(ForeignKey("unplaced_money.id"))
+    #: of a reversal: the transfer that it takes back; each is taken back once
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_transfer.id"), unique=True)
+    #: intake_batch.sequence it came with
+    batch_sequence: Mapped[int]
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+
+
 class SuspenseMove(Row):
     """What the desk does with money that has no place: unplaced money, or what was overpaid on a loan.
     States in payments/lifecycle.py: "asked" (waits for a second person), "confirmed", "done", "refused", "failed"."""
