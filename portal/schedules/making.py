@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
 from portal.money import Money
@@ -14,6 +14,7 @@ from portal.schedules.declining import (
     level_parts,
     paid_down,
     principal_parts,
+    settle,
 )
 from portal.schedules.levelling import odd_first, relevelled, with_carried
 from portal.schedules.parts import (
@@ -25,7 +26,7 @@ from portal.schedules.parts import (
     by_count,
 )
 from portal.schedules.periods import Periods
-from portal.schedules.request import Grace, GraceInterest, Method, ScheduleRequest
+from portal.schedules.request import Grace, GraceInterest, Keep, Method, ScheduleRequest
 from portal.schedules.schedule import Row, Schedule
 
 
@@ -55,18 +56,60 @@ def make(request: ScheduleRequest) -> Schedule:
     request says. Raises UnableToSchedule: nothing_due, below_one_unit, below_interest, step_too_large,
     too_many, grace_too_long, date_order, date_out_of_reach.
     """
-    if request.principal.minor <= 0:
-        raise UnableToSchedule(Unschedulable.NOTHING_DUE)
     if request.count is not None and not 1 <= request.count <= LONGEST:
         raise UnableToSchedule(Unschedulable.TOO_MANY, count=request.count)
     if request.count is not None and request.grace_count >= request.count:
         raise UnableToSchedule(Unschedulable.GRACE_TOO_LONG)
+    return _assembled(request, lambda charges, left: _parts(request, charges, left))
+
+
+def make_of(request: ScheduleRequest, amounts: Sequence[int], keep: Keep) -> Schedule:
+    """The schedule whose instalments after the grace are `amounts` (minor units; parts of principal where the
+    method is equal_principal) instead of what the request's count or amount would give.
+
+    Keeping the count, the last one settles whatever is left; keeping the amount, the last but one amount goes
+    on until nothing is left, and the last takes no more than there is. Rounds and raises as `make`.
+    """
+    return _assembled(request, lambda charges, left: _given(request, charges, left, amounts, keep))
+
+
+def _given(
+    request: ScheduleRequest, charges: Charges, left: _Left, amounts: Sequence[int], keep: Keep
+) -> list[Part]:
+    if keep is Keep.COUNT:
+        paid = _as_told(request, charges, left, amounts[:-1])
+        balance = left.balance - sum(part.principal for part in paid)
+        if len(paid) < len(amounts) - 1 or balance <= 0:
+            raise UnableToSchedule(Unschedulable.BELOW_ONE_UNIT)
+        _refuse_too_many(left.period + len(amounts))
+        carried = left.carried - sum(part.carried for part in paid)
+        return [*paid, settle(balance, charges, left.period + len(paid))._replace(carried=carried)]
+    usual = amounts[-2:][0]
+    more = repeat(usual, LONGEST + 1 - len(amounts))
+    parts = _as_told(request, charges, left, (*amounts[:-1], max(amounts[-1], usual), *more))
+    _refuse_too_many(left.period + len(parts))
+    return parts
+
+
+def _as_told(request: ScheduleRequest, charges: Charges, left: _Left, amounts: Sequence[int]) -> list[Part]:
+    """Instalments, or parts of principal, of these amounts until nothing is left."""
+    if request.method is not Method.EQUAL_PRINCIPAL:
+        return list(paid_down(left.balance, charges, left.period, amounts, left.carried))
+    before = accumulate(amounts, initial=0)
+    taken = [min(amount, left.balance - sum_) for amount, sum_ in zip(amounts, before) if sum_ < left.balance]
+    parts = list(principal_parts(left.balance, charges, left.period, taken))
+    return with_carried(parts, left.carried, request.residue)
+
+
+def _assembled(request: ScheduleRequest, parts_of: Callable[[Charges, _Left], Iterable[Part]]) -> Schedule:
+    if request.principal.minor <= 0:
+        raise UnableToSchedule(Unschedulable.NOTHING_DUE)
     periods = Periods(request)
     charges = Charges(periods.top_of, periods.bottom, request.rounding, request.interest_unit_minor)
     in_grace, left = _grace(request, charges)
     after = (
         _Entry(part.principal, part.interest + part.carried, part.interest)
-        for part in _parts(request, charges, left)
+        for part in parts_of(charges, left)
     )
     rows = tuple(_rows(request, periods, chain(in_grace, after)))
     return Schedule(

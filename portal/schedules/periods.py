@@ -23,7 +23,7 @@ class Periods:
     """Pay days and rates of a request, by the number of the period from nought."""
 
     def __init__(self, request: ScheduleRequest) -> None:
-        day = request.pay_day or (request.first_due_on or request.starts_on).day
+        day = request.day
         first = (
             period_after(request.starts_on, 1, request.frequency, pay_day=day)
             if request.first_due_on is None

@@ -48,6 +48,13 @@ class GraceInterest(StrEnum):
     CARRIED = "carried"
 
 
+class Keep(StrEnum):
+    """What stays when a running schedule changes: how many instalments, or what each comes to."""
+
+    COUNT = "count"
+    AMOUNT = "amount"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRequest:
     """Everything a schedule follows from. Exactly one of `count` and `amount` is given; amounts of `principal`'s
@@ -97,6 +104,11 @@ class ScheduleRequest:
     fee: Money | None = None
     first_fee: Money | None = None
     opening_fee: Money | None = None
+
+    @property
+    def day(self) -> int:
+        """The pay day of monthly kinds, chosen or following from the first day."""
+        return self.pay_day or (self.first_due_on or self.starts_on).day
 
     def __post_init__(self) -> None:
         if (self.count is None) == (self.amount is None):

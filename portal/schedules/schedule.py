@@ -39,7 +39,8 @@ class Row(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Instalments that pay `principal` and what it costs, exactly: rows.principal + extra = principal +
-    capitalised; the last row leaves nothing (S1). The first `settled` rows stand; `request` made the rest."""
+    capitalised; the last row leaves nothing (S1). The first `settled` rows stand as they were when it last
+    changed; `request` has the knobs of the rest."""
 
     principal: Money
     starts_on: date

@@ -13,9 +13,11 @@ from portal.schedules.request import Grace, Method, ScheduleRequest
 from portal.schedules.schedule import Schedule
 
 
-def faults(schedule: Schedule) -> list[str]:
-    """Every invariant the schedule breaks; empty when it holds them all."""
-    return [*_sums(schedule), *_balances(schedule), *_dates(schedule), *_equal(schedule)]
+def faults(schedule: Schedule, *, changed: bool = False) -> list[str]:
+    """Every invariant the schedule breaks; empty when it holds them all. A changed one keeps amounts that its
+    request alone would not give."""
+    found = [*_sums(schedule), *_balances(schedule), *_dates(schedule)]
+    return found if changed else [*found, *_equal(schedule)]
 
 
 def _sums(schedule: Schedule) -> Iterator[str]:
@@ -33,14 +35,11 @@ def _sums(schedule: Schedule) -> Iterator[str]:
 
 
 def _balances(schedule: Schedule) -> Iterator[str]:
-    balance = schedule.principal.minor
+    balance, before = schedule.principal.minor, schedule.starts_on
     for row in schedule.rows:
         balance += row.capitalised_minor - row.principal_minor
-        balance -= sum(
-            amount.minor
-            for day, amount in schedule.extra
-            if row.number > 1 and schedule.rows[row.number - 2].due_on <= day < row.due_on
-        )
+        balance -= sum(amount.minor for day, amount in schedule.extra if before <= day < row.due_on)
+        before = row.due_on
         if row.balance_minor != balance:
             yield f"the balance after {row.number} does not follow"
     if schedule.rows[-1].balance_minor or schedule.rows[-1].carried_minor:
