@@ -47,6 +47,16 @@ class LoanLedger:
     as_of: date
     entries: tuple[Entry, ...]
 
+    def last_posted(self, until: date) -> date:
+        """The day of the last interest posted up to and including `until` that still stands, else that of
+        lending."""
+        posted = (
+            one.line.posted_on
+            for one in self.entries
+            if one.line.kind in BEARING and not one.reversed and one.line.posted_on <= until
+        )
+        return max(posted, default=self.terms.opened_on)
+
 
 @dataclass(frozen=True, slots=True)
 class EstimateLine:
@@ -104,11 +114,9 @@ def accrued_for(
     were never posted to count from the day of lending; one opened later than `as_of` is left out. `stops`
     is by loan id.
     """
-    found = _loans(connection, _FACTS.where(_LOAN.c.borrower_id == borrower_id).order_by(_LOAN.c.id))
-    ledgers = _with_lines(connection, found, sources=("core", "portal"))
     return {
         one.loan_id: estimate(one, as_of=as_of, stop=stops.get(one.loan_id))
-        for one in ledgers
+        for one in ledgers_for(connection, borrower_id)
         if one.terms.opened_on <= as_of
     }
 
@@ -116,7 +124,7 @@ def accrued_for(
 def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Estimate:
     """What accrued on one loan since its last posted interest, up to the day before `as_of`. Pure."""
     known = [entry for entry in ledger.entries if entry.line.posted_on <= as_of]
-    since = last_posted(ledger, until=as_of)
+    since = ledger.last_posted(as_of)
     terms = ledger.terms if stop is None else stopped(ledger.terms, stop)
     accrual = accrued(terms, (entry.line for entry in known), since=since, until=as_of)
     return Estimate(
@@ -131,16 +139,6 @@ def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Es
         rounding=ledger.terms.rounding,
         unit_minor=ledger.terms.unit_minor,
     )
-
-
-def last_posted(ledger: LoanLedger, *, until: date) -> date:
-    """The day of the last interest posted up to and including `until` that still stands, else that of lending."""
-    posted = (
-        one.line.posted_on
-        for one in ledger.entries
-        if one.line.kind in BEARING and not one.reversed and one.line.posted_on <= until
-    )
-    return max(posted, default=ledger.terms.opened_on)
 
 
 def stopped(terms: InterestTerms, stop: Stop) -> InterestTerms:
@@ -170,6 +168,12 @@ def estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLin
                 balance_days=Money(part.minor_days, ledger.currency),
                 amount=Money(minor, ledger.currency),
             )
+
+
+def ledgers_for(connection: Connection, borrower_id: int) -> tuple[LoanLedger, ...]:
+    """The borrower's loans with all their lines, the portal's too; three statements."""
+    found = _loans(connection, _FACTS.where(_LOAN.c.borrower_id == borrower_id).order_by(_LOAN.c.id))
+    return tuple(_with_lines(connection, found, sources=("core", "portal")))
 
 
 def ledger_for(connection: Connection, borrower_id: int, loan_ref: str) -> LoanLedger | None:

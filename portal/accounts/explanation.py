@@ -19,17 +19,20 @@ class PostedLine(Protocol):
     @property
     def kind(self) -> str: ...
     @property
+    def moves(self) -> str: ...
+    @property
     def amounts(self) -> Mapping[str, Money]: ...
     @property
-    def total(self) -> Money: ...
+    def placed(self) -> Money: ...
 
 
 @dataclass(frozen=True, slots=True)
-class SinceNotice:
-    """How the figure of a notice became the one of today; `then` and all parts sum to `now`.
+class Since:
+    """How an earlier figure became the one of today; `then` and all parts sum to `now`.
 
-    `other` is what the parts leave over: nothing, unless principal was paid ahead of its due date
-    or the notice stated something that the ledger does not bear out.
+    `back` is what was taken back, paid back, moved on or undone of payments and waivers. `other` is what
+    the parts leave over: nothing, unless principal was paid ahead of its due date or the earlier figure
+    is one that the ledger does not bear out.
     """
 
     then: Money
@@ -38,34 +41,40 @@ class SinceNotice:
     fallen_due: Money
     paid: Money
     forgiven: Money
+    back: Money
     other: Money
     now: Money
 
 
-def since_notice(lines: Iterable[PostedLine], *, then: Money, fallen_due: Money, now: Money) -> SinceNotice:
-    """The itemisation from `then` to `now`; `lines` are those posted after the notice's day.
+def part_of(line: PostedLine) -> str:
+    """Where a line stands in an itemisation: ``charged``, ``paid``, ``forgiven`` or ``back``; "" for lending,
+    which is not a charge."""
+    if line.moves == "owed":
+        return "charged" if any(line.amounts[name] for name in CHARGES) else ""
+    return "back" if line.placed.minor > 0 else line.moves
 
-    A reversed payment lowers what was paid; a reversed charge lowers that charge.
+
+def itemised(lines: Iterable[PostedLine], *, then: Money, fallen_due: Money, now: Money) -> Since:
+    """The itemisation from `then` to `now`; `lines` are those posted after the day of `then`.
+
+    A reversed charge lowers that charge. Money that no component could take is in none of the parts.
     """
     currency = then.currency
     charged = {name: Money.zero(currency) for name in CHARGES}
-    counts = dict.fromkeys((*CHARGES, "paid", "forgiven"), 0)
-    paid = forgiven = Money.zero(currency)
+    sums = {part: Money.zero(currency) for part in ("paid", "forgiven", "back")}
+    counts = dict.fromkeys((*CHARGES, *sums), 0)
     for line in lines:
-        if line.kind == "disbursement":
-            continue
-        if line.kind == "waiver":
-            forgiven -= line.total
-            counts["forgiven"] += 1
-        elif line.kind == "payment" or (line.kind == "reversal" and line.total.minor > 0):
-            paid -= line.total
-            counts["paid"] += 1
-        else:
+        part = part_of(line)
+        if part == "charged":
             for name in CHARGES:
                 charged[name] += line.amounts[name]
                 counts[name] += bool(line.amounts[name])
-    explained = Money.sum((then, *charged.values(), fallen_due), currency) - paid - forgiven
-    return SinceNotice(then, charged, counts, fallen_due, paid, forgiven, now - explained, now)
+        elif part and line.placed:
+            sums[part] += line.placed if part == "back" else -line.placed
+            counts[part] += 1
+    explained = Money.sum((then, *charged.values(), fallen_due, sums["back"]), currency)
+    explained = explained - sums["paid"] - sums["forgiven"]
+    return Since(then, charged, counts, fallen_due, **sums, other=now - explained, now=now)
 
 
 def fallen_due(terms: LoanTerms, *, after: date, until: date, currency: str) -> Money:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Connection, Select, Table, bindparam, case, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.accounts.balance import COMPONENTS, LoanFigures, LoanTerms, Totals
@@ -24,6 +24,48 @@ CHUNK = 500
 
 _LINES: Table = LedgerLine.__table__  # type: ignore[assignment]
 _BALANCES: Table = LoanBalance.__table__  # type: ignore[assignment]
+
+
+def _totals_statement() -> Select[Any]:
+    """Sums by loan and effect. Built once: every posting asks for it, and building it costs more than
+    answering it."""
+    original = _LINES.alias("original")
+    effect = case((_LINES.c.kind == "reversal", original.c.kind), else_=_LINES.c.kind)
+    return (
+        select(
+            _LINES.c.loan_id,
+            effect,
+            func.count(),
+            func.sum(_LINES.c.suspense_minor),
+            *(func.sum(_LINES.c[f"{name}_minor"]) for name in COMPONENTS),
+        )
+        .outerjoin(original, original.c.id == _LINES.c.reverses_id)
+        .where(_LINES.c.loan_id.in_(bindparam("loan_ids", expanding=True)))
+        .group_by(_LINES.c.loan_id, effect)
+    )
+
+
+_TOTALS = _totals_statement()
+_HELD = (
+    select(_BALANCES)
+    .where(_BALANCES.c.loan_id.in_(bindparam("loan_ids", expanding=True)))
+    .order_by(_BALANCES.c.loan_id)
+    .with_for_update()
+)
+_TERMS = select(
+    *(
+        Loan.__table__.c[name]
+        for name in (
+            "id",
+            "principal_minor",
+            "annual_rate",
+            "method",
+            "pay_day",
+            "term_count",
+            "matures_on",
+        )
+    )
+).where(Loan.__table__.c.id.in_(bindparam("loan_ids", expanding=True)))
 
 
 class UnableToPost(ValueError):
@@ -133,16 +175,7 @@ def figures_of(
 
 def terms_of(connection: Connection | Session, *, loan_ids: Collection[int]) -> dict[int, LoanTerms]:
     """The contract terms of loans, by id."""
-    columns = (
-        Loan.id,
-        Loan.principal_minor,
-        Loan.annual_rate,
-        Loan.method,
-        Loan.pay_day,
-        Loan.term_count,
-        Loan.matures_on,
-    )
-    rows = connection.execute(select(*columns).where(Loan.id.in_(loan_ids)))
+    rows = connection.execute(_TERMS, {"loan_ids": list(loan_ids)})
     return {row[0]: LoanTerms(*row[1:]) for row in rows}
 
 
@@ -261,15 +294,7 @@ def _chunks(loan_ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _rebalance(session: Session, loan_ids: Sequence[int], as_of: date, now: datetime) -> int:
-    held = {
-        row.loan_id: row
-        for row in session.execute(
-            select(_BALANCES)
-            .where(_BALANCES.c.loan_id.in_(loan_ids))
-            .order_by(_BALANCES.c.loan_id)
-            .with_for_update()
-        )
-    }
+    held = {row.loan_id: row for row in session.execute(_HELD, {"loan_ids": list(loan_ids)})}
     dates = {loan_id: max(as_of, held[loan_id].as_of) if loan_id in held else as_of for loan_id in loan_ids}
     fresh, changed = [], []
     for loan_id, figures in figures_of(session, loan_ids=loan_ids, as_of=dates):
@@ -305,24 +330,14 @@ def balance_values(figures: LoanFigures) -> dict[str, int]:
     return values
 
 
-def totals_of(connection: Connection | Session, loan_ids: Sequence[int]) -> dict[int, Totals]:
-    """The running sums of loans, from one grouped statement."""
-    original = aliased(LedgerLine)
-    effect = case((LedgerLine.kind == "reversal", original.kind), else_=LedgerLine.kind)
-    statement = (
-        select(
-            LedgerLine.loan_id,
-            effect,
-            func.count(),
-            func.sum(LedgerLine.suspense_minor),
-            *(func.sum(getattr(LedgerLine, f"{name}_minor")) for name in COMPONENTS),
-        )
-        .outerjoin(original, original.id == LedgerLine.reverses_id)
-        .where(LedgerLine.loan_id.in_(loan_ids))
-        .group_by(LedgerLine.loan_id, effect)
-    )
+def totals_of(
+    connection: Connection | Session, loan_ids: Sequence[int], *, until: date | None = None
+) -> dict[int, Totals]:
+    """The running sums of loans, from one grouped statement; of the lines posted up to and including
+    `until`, where it is given."""
+    statement = _TOTALS if until is None else _TOTALS.where(LedgerLine.posted_on <= until)
     totals: dict[int, Totals] = {}
-    for loan_id, kind, count, suspense, *sums in connection.execute(statement):
+    for loan_id, kind, count, suspense, *sums in connection.execute(statement, {"loan_ids": list(loan_ids)}):
         amounts = {name: int(minor) for name, minor in zip(COMPONENTS, sums, strict=True)}
         totals.setdefault(loan_id, Totals()).add(
             effect=kind, amounts=amounts, suspense_minor=int(suspense), lines=count

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, select
 
-from portal.accounts.balance import LoanTerms
+from portal.accounts.balance import LoanTerms, moves
 from portal.accounts.models import LedgerLine, Loan, LoanBalance, LoanRate
 from portal.money import Money
 from portal.ready import Ready
@@ -140,6 +140,11 @@ class CurrencyTotals:
     not_yet_due: Money
 
     @property
+    def overpaid(self) -> Money:
+        """Money of all loans that waits to be assigned."""
+        return Money.sum((loan.overpaid for loan in self.loans), self.currency)
+
+    @property
     def shown(self) -> tuple[tuple[str, ComponentFigures], ...]:
         """The components that were ever charged, in reading order."""
         return tuple((name, part) for name, part in self.components.items() if part.owed_minor)
@@ -195,6 +200,17 @@ class LineView:
     total: Money
     memo: str
     reverses_ref: str | None = None
+    reverses_kind: str | None = None
+
+    @property
+    def moves(self) -> str:
+        """The sum it moves: ``owed``, ``paid`` or ``forgiven``; a reversal that of the line it undoes."""
+        return moves(self.kind if self.kind != "reversal" else self.reverses_kind or "")
+
+    @property
+    def placed(self) -> Money:
+        """What it changes of the components together, without money that none of them could take."""
+        return self.total - self.amounts["suspense"]
 
 
 #: The columns that a LoanView takes as they are.
@@ -262,7 +278,12 @@ def balance_rows(connection: Connection, borrower_id: int) -> tuple[tuple[Any, .
 
 def balance_of(rows: Iterable[tuple[Any, ...]]) -> BorrowerBalance:
     """The balance that these rows of `balance_rows` hold."""
-    loans = tuple(_loan_view(row) for row in rows)
+    return together(_loan_view(row) for row in rows)
+
+
+def together(views: Iterable[LoanView]) -> BorrowerBalance:
+    """Loans with their totals, currency by currency."""
+    loans = tuple(views)
     currencies = dict.fromkeys(loan.currency for loan in loans)
     return BorrowerBalance(loans, tuple(_totals(currency, loans) for currency in currencies))
 
@@ -342,6 +363,7 @@ _LINES = (
         *(_LINE.c[f"{name}_minor"] for name in (*READING_ORDER, "suspense")),
         _LOAN.c.currency,
         _REVERSED.c.line_ref.label("reverses_ref"),
+        _REVERSED.c.kind.label("reverses_kind"),
     )
     .join(_LOAN, _LOAN.c.id == _LINE.c.loan_id)
     .outerjoin(_REVERSED, _REVERSED.c.id == _LINE.c.reverses_id)
@@ -403,6 +425,7 @@ def line_view(fact: Mapping[str, Any]) -> LineView:
         total=Money.sum(amounts.values(), currency),
         memo=fact["memo"],
         reverses_ref=fact["reverses_ref"],
+        reverses_kind=fact["reverses_kind"],
     )
 
 

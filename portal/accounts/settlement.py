@@ -14,7 +14,6 @@ from portal.accounts.accrual import (
     LoanLedger,
     Stop,
     estimate_lines,
-    last_posted,
     ledger_for,
     stopped,
 )
@@ -121,7 +120,7 @@ def settle(
 ) -> Settlement:
     """The settlement figure of a loan with its lines. Pure; raises as `payoff`."""
     terms = ledger.terms if stop is None else stopped(ledger.terms, stop)
-    since = last_posted(ledger, until=on)
+    since = ledger.last_posted(on)
     found = payoff(terms, (one.line for one in ledger.entries), since=since, on=on, fee_rate=fee_rate)
 
     def money(minor: int) -> Money:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from portal.access.models import Challenge
-from portal.accounts.explanation import SinceNotice, fallen_due, since_notice
+from portal.accounts.explanation import Since, fallen_due, itemised
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, LineView, LoanView, line_view
 from portal.contacts.models import Hold
@@ -134,7 +134,7 @@ def standing_of(rows: Iterable[tuple[Any, ...]]) -> Standing:
     )
 
 
-def since_of(standing: Standing, balance: BorrowerBalance) -> SinceNotice | None:
+def since_of(standing: Standing, balance: BorrowerBalance) -> Since | None:
     """From the figure of the notice at hand to what is due now on the same loans; both must be there."""
     notice = standing.at_hand
     if notice is None:
@@ -146,7 +146,7 @@ def since_of(standing: Standing, balance: BorrowerBalance) -> SinceNotice | None
     fallen = (
         fallen_due(loan.terms, after=notice.stated_on, until=loan.as_of, currency=currency) for loan in named
     )
-    return since_notice(
+    return itemised(
         standing.lines,
         then=notice.stated,
         fallen_due=Money.sum(fallen, currency),
@@ -218,6 +218,7 @@ def _line(fact: Mapping[str, Any]) -> dict[str, Any]:
         "kind": fact["code"],
         "source": fact["state"],
         "reverses_ref": None,
+        "reverses_kind": fact["undone"],
     }
 
 
@@ -228,6 +229,7 @@ _COLUMNS: dict[str, Any] = {
     "ref": String,
     "code": String,
     "state": String,
+    "undone": String,
     "memo": String,
     "currency": String,
     "day": Date,
@@ -263,6 +265,7 @@ def _table(model: type) -> Table:
 _CHALLENGES, _HOLDS, _NOTICES, _NAMED = map(_table, (Challenge, Hold, Notice, NoticeLoan))
 _LEDGER, _LOANS, _VISITS = map(_table, (LedgerLine, Loan, Visit))
 _NEGOTIATIONS, _PROPOSALS, _PLANS = map(_table, (Negotiation, Proposal, Plan))
+_UNDONE = _LEDGER.alias("undone")
 _THEIRS = (_NOTICES.c.borrower_id == _BORROWER, _NOTICES.c.issued_at <= _NOW)
 
 
@@ -315,12 +318,14 @@ def _notice_parts(hand: CTE) -> tuple[Select[Any], ...]:
         "line",
         _LEDGER.join(_NAMED, _NAMED.c.loan_id == _LEDGER.c.loan_id)
         .join(hand, hand.c.id == _NAMED.c.notice_id)
-        .join(_LOANS, _LOANS.c.id == _LEDGER.c.loan_id),
+        .join(_LOANS, _LOANS.c.id == _LEDGER.c.loan_id)
+        .outerjoin(_UNDONE, _UNDONE.c.id == _LEDGER.c.reverses_id),
         id=_LEDGER.c.id,
         loan_id=_LEDGER.c.loan_id,
         ref=_LEDGER.c.line_ref,
         code=_LEDGER.c.kind,
         state=_LEDGER.c.source,
+        undone=_UNDONE.c.kind,
         memo=_LEDGER.c.memo,
         day=_LEDGER.c.posted_on,
         currency=_LOANS.c.currency,
