@@ -144,7 +144,7 @@ def _held(session: Session, batch_id: int) -> dict[str, int]:
         .join(OutgoingRow, OutgoingRow.entry_id == OutgoingEntry.id)
         .where(OutgoingRow.batch_id == batch_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _settle(session: Session, batch_id: int, entry_ids: list[int], action: EntryAction, reason: str) -> None:

@@ -123,7 +123,7 @@ def waiting(connection: Connection, *, due_by: datetime | None = None) -> dict[s
     )
     if due_by is not None:
         statement = statement.where(OutgoingEntry.due_at <= due_by)
-    return dict(connection.execute(statement).tuples().all())
+    return dict(connection.execute(statement).all())
 
 
 def _view(row: Row[Any], outcomes: Mapping[str, int]) -> BatchView:
@@ -154,4 +154,4 @@ def _outcomes(connection: Connection, batch_id: int) -> dict[str, int]:
         .where(OutgoingRow.batch_id == batch_id)
         .group_by(OutgoingRow.outcome)
     )
-    return dict(connection.execute(statement).tuples().all())
+    return dict(connection.execute(statement).all())
