@@ -71,7 +71,6 @@ def _entries(connection: Connection) -> Iterator[str]:
         select(OutgoingEntry.entry_ref, OutgoingEntry.content, LedgerLine.line_ref, _sum(LedgerLine))
         .outerjoin(LedgerLine, LedgerLine.id == OutgoingEntry.subject_id)
         .where(OutgoingEntry.kind == "payment")
-        .execution_options(yield_per=1000)
     )
     for entry_ref, content, line_ref, minor in connection.execute(statement):
         (row,) = content["payments"]

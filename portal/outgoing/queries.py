@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.orm import aliased
 
 from portal.outgoing.fields import FILES_OF
 from portal.outgoing.lifecycle import BatchState, EntryState
@@ -106,11 +107,8 @@ def entries(connection: Connection, *, sequence: int) -> list[EntryView]:
 
 def refused(connection: Connection) -> list[EntryView]:
     """The entries that the core has refused and nobody has sent again or closed."""
-    last = (
-        select(func.max(OutgoingRow.batch_id))
-        .where(OutgoingRow.entry_id == OutgoingEntry.id)
-        .scalar_subquery()
-    )
+    other = aliased(OutgoingRow)
+    last = select(func.max(other.batch_id)).where(other.entry_id == OutgoingEntry.id).scalar_subquery()
     return _entries(connection, (OutgoingEntry.state == EntryState.REFUSED) & (OutgoingRow.batch_id == last))
 
 
