@@ -21,10 +21,12 @@ from portal.plans import standing as standings
 from portal.plans.queries import holder_for
 from portal.web import errors
 from portal.web.borrower.statement_files import book as workbook
+from portal.web.borrower.statement_files import paper as pdf
 from portal.web.borrower.statement_files import plain
 from portal.web.context import portal
 from portal.web.forms import Form
 from portal.web.locale import day_text
+from portal.web.papers import as_pdf
 from portal.web.qr import qr_svg
 from portal.web.security import SignedInBorrower, borrower_only
 
@@ -113,6 +115,20 @@ def paper(borrower: SignedInBorrower, reference: str) -> str:
     )
 
 
+@blueprint.get("/statement/<reference>.pdf")
+@borrower_only
+def document(borrower: SignedInBorrower, reference: str) -> Response:
+    """The statement as PDF, the same bytes each time, with the signed data attached."""
+    p = portal()
+    issued = own(borrower, reference)
+    with p.db.read() as connection:
+        holder = holder_for(connection, p.keys, borrower.borrower_id)
+    content = pdf.pdf_of(
+        issued, p.settings.bank, holder, check_address=check_address(issued), keys_url=keys_address()
+    )
+    return as_pdf(content, f"statement-{issued.reference}.pdf")
+
+
 @blueprint.get("/statement/<reference>.xlsx")
 @borrower_only
 def book(borrower: SignedInBorrower, reference: str) -> Response:
@@ -135,14 +151,20 @@ def table(borrower: SignedInBorrower, reference: str) -> Response:
 def signed(borrower: SignedInBorrower, reference: str) -> Response:
     """The signed content itself, for whoever checks the signature without us."""
     issued = own(borrower, reference)
-    keys_url = f"{portal().settings.base_url.rstrip('/')}/.well-known/portal-keys.json"
-    return as_file(plain.json_of(issued, keys_url), "application/json", f"statement-{issued.reference}.json")
+    return as_file(
+        plain.json_of(issued, keys_address()), "application/json", f"statement-{issued.reference}.json"
+    )
 
 
 def own(borrower: SignedInBorrower, reference: str) -> Issued:
     """The borrower's own statement, or 404: for somebody else's as for one that does not exist."""
     with portal().db.read() as connection:
         return issued_for(connection, borrower.borrower_id, reference) or abort(404)
+
+
+def keys_address() -> str:
+    """Where the bank's public key is."""
+    return f"{portal().settings.base_url.rstrip('/')}/.well-known/portal-keys.json"
 
 
 def check_address(issued: Issued) -> str:

@@ -55,3 +55,8 @@ def product_word(product: str) -> str:
         "信用卡分期": _("Card instalment plan"),
     }
     return str(words.get(product, product))
+
+
+def unit_word(currency: str) -> str:
+    """What the amounts are counted in."""
+    return str(_("yuan")) if currency == "CNY" else currency

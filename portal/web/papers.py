@@ -1,0 +1,71 @@
+"""What every paper has around its content: the bank, the sheet's words, and the answer with the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from flask import Response
+
+from portal import papers
+from portal.money import Money
+from portal.papers import characters, qr
+from portal.web.context import portal
+from portal.web.locale import money_text
+
+log = structlog.get_logger()
+
+PDF = "application/pdf"
+#: The colour of the bank's mark where its file names none.
+ACCENT = "#0b5a6e"
+
+Data = Mapping[str, Any]
+
+
+def sheet(language: str, *, title: str, corner: list[str], foot: str) -> dict[str, Any]:
+    """What the sheet itself says: the title, who writes, the corner that names the paper, the foot."""
+    bank = portal().settings.bank
+    return {
+        "title": title,
+        "bank": {
+            "name": bank.name(language),
+            "other_name": bank.name("zh" if language == "en" else "en"),
+            "accent": bank.accent or ACCENT,
+        },
+        "corner": corner,
+        "foot": foot,
+    }
+
+
+def large(amount: Money) -> dict[str, str]:
+    """An amount as the one large figure: its decimals are set smaller."""
+    text = str(money_text(amount))
+    whole, point, rest = text.rpartition(".")
+    return {"whole": whole, "rest": point + rest} if point else {"whole": text, "rest": ""}
+
+
+def code(address: str, alt: str) -> dict[str, str]:
+    """A QR code with what a screen reader says of it."""
+    return {"drawing": qr.drawing(address), "alt": alt}
+
+
+def made(template: str, data: Data, *, language: str, timestamp: datetime) -> bytes:
+    """The paper. A character that no font draws stands as its number, and the log says so, with the
+    number and nothing of the text."""
+    spelled, lost = characters.spelled(data)
+    if lost:
+        log.warning("papers.not_drawn", kind=template, count=len(lost), reason=" ".join(map(_number, lost)))
+    return papers.render(template, spelled, language=language, timestamp=timestamp)
+
+
+def _number(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def as_pdf(content: bytes, name: str) -> Response:
+    """The file, opened by the browser under its name; no cache keeps it."""
+    response = Response(content, mimetype=PDF)
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
