@@ -247,7 +247,8 @@ class DifferenceAction(StrEnum):
     FIND = "find"
 
 
-#: Worked by hand, a difference stays as it is however often the day is run; only what fits closes.
+#: Worked by hand, a difference stays as it is however often the day is run; it closes when it fits, and is
+#: found again when its figures have changed.
 _WORKABLE = (DifferenceState.OPEN, DifferenceState.EXPLAINED)
 DIFFERENCE = Lifecycle(
     name="difference",
@@ -259,7 +260,11 @@ DIFFERENCE = Lifecycle(
         **{(state, DifferenceAction.RESOLVE): DifferenceState.RESOLVED for state in _WORKABLE},
         **{(state, DifferenceAction.CLOSE): DifferenceState.CLOSED for state in _WORKABLE},
         (DifferenceState.IN_SUSPENSE, DifferenceAction.CLOSE): DifferenceState.CLOSED,
-        (DifferenceState.CLOSED, DifferenceAction.FIND): DifferenceState.OPEN,
+        **{
+            (state, DifferenceAction.FIND): DifferenceState.OPEN
+            for state in DifferenceState
+            if state is not DifferenceState.OPEN
+        },
         (DifferenceState.RESOLVED, DifferenceAction.REOPEN): DifferenceState.OPEN,
         (DifferenceState.MATCHED, DifferenceAction.REOPEN): DifferenceState.OPEN,
         (DifferenceState.EXPLAINED, DifferenceAction.REOPEN): DifferenceState.OPEN,

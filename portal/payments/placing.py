@@ -49,6 +49,7 @@ def place_unplaced(session: Session, move: SuspenseMove, books: Books) -> None:
     payment = asked if fits and asked is not None else _new_payment(session, move, unplaced, asked, books)
     if payment is asked:
         payment.asked_minor, payment.amount_minor = payment.amount_minor, move.amount_minor
+        payment.provider_intent = payment.provider_intent or intent_in(session, unplaced.id) or None
     payment.loan_id, payment.plan_id = move.to_loan_id, move.to_plan_id
     payment.target = f"loan:{move.to_loan_id}" if move.to_loan_id else f"plan:{move.to_plan_id}"
     session.flush()
