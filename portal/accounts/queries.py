@@ -378,19 +378,23 @@ def lines_for(
     *,
     component: str | None = None,
     after: date | None = None,
+    until: date | None = None,
     newest_first: bool = False,
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[LineView, ...]:
     """The lines of one loan of the borrower in the order they were posted; nothing for others' loans.
 
-    `component` keeps the lines that touch it, `after` those posted later than that day.
+    `component` keeps the lines that touch it, `after` those posted later than that day,
+    `until` those up to and including that day.
     """
     statement = _LINES.where(_LOAN.c.loan_ref == loan_ref)
     if component is not None:
         statement = statement.where(_LINE.c[f"{component}_minor"] != 0)
     if after is not None:
         statement = statement.where(_LINE.c.posted_on > after)
+    if until is not None:
+        statement = statement.where(_LINE.c.posted_on <= until)
     order = (_LINE.c.posted_on, _LINE.c.id)
     statement = statement.order_by(*(column.desc() for column in order) if newest_first else order)
     if limit is not None:

@@ -61,6 +61,11 @@ def figure(money: Money) -> Markup:
     return Markup(f'<span class="m">{whole}<span class="dec">.{decimals}</span></span>')
 
 
+def why(shown: Markup, href: str) -> Markup:
+    """A figure that leads to how it is made; `href` is an address as `portal.web.pages.address` gives it."""
+    return as_markup(f'<a class="why" href="{href}">{shown}</a>')
+
+
 def init_app(app: Flask) -> None:
     """Make them known to every template, imported macros included."""
-    app.jinja_env.globals.update(icon=icon, amount=amount, figure=figure)
+    app.jinja_env.globals.update(icon=icon, amount=amount, figure=figure, why=why)

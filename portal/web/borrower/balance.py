@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 
 from portal import jurisdictions
-from portal.accounts import accrual, explanation, queries
+from portal.accounts import accrual, as_of, explanation, figures, queries
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTotals, LineView, LoanView
 from portal.money import Money
 from portal.plans import standing as standings
@@ -26,8 +28,6 @@ blueprint = Blueprint("balance", __name__)
 
 #: Ledger lines a page.
 PAGE = 50
-#: What can be explained beside the components.
-FIGURES = (*READING_ORDER, "due")
 
 
 @blueprint.get("/")
@@ -149,23 +149,26 @@ def accrued(borrower: SignedInBorrower, loan_ref: str) -> str:
 @borrower_only
 def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
     """How one figure of one loan comes about: the rule in words, the lines, the sum that equals it."""
-    if figure not in FIGURES:
-        abort(404)
-    component = None if figure == "due" else figure
+    on = day_asked()
     with portal().db.read() as connection:
-        view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
-        found = (
-            queries.lines_for(connection, borrower.borrower_id, loan_ref, component=component)
-            if component
-            else ()
+        view = own_loan(balance_on(connection, borrower, on), loan_ref)
+        lines = queries.lines_for(connection, borrower.borrower_id, loan_ref, until=view.as_of)
+    explained = figures.loan_figure(view, lines, figure) or abort(404)
+    link = links_of(view, on)
+    facts = {"explained": explained, "principal": principal_of(view), "orders": allocation_orders([view])}
+    if figure in READING_ORDER:
+        touching = [line for line in lines if line.amounts[figure]]
+        entries = running(touching, figure, view.currency)
+        return render_template(
+            "borrower/balance/explain.html", view=view, name=figure, entries=entries, link=link, **facts
         )
     return render_template(
-        "borrower/balance/explain.html" if component else "borrower/balance/due.html",
-        view=view,
-        name=figure,
-        entries=running(found, figure, view.currency),
-        principal=principal_of(view),
-        orders=allocation_orders([view]),
+        "borrower/balance/figure.html",
+        loan=view,
+        classes=(view.product_class,),
+        as_of=view.as_of,
+        href=lambda one: link(one.figure),
+        **facts,
     )
 
 
@@ -173,13 +176,35 @@ def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
 @borrower_only
 def total(borrower: SignedInBorrower, currency: str, figure: str) -> str:
     """How a figure over several loans is their sum, each leading to its own lines."""
-    if figure not in FIGURES:
-        abort(404)
+    on = day_asked()
     with portal().db.read() as connection:
-        found = queries.balances_for(connection, borrower.borrower_id).total(currency)
+        found = balance_on(connection, borrower, on).total(currency)
     if found is None:
         abort(404)
-    return render_template("borrower/balance/total.html", total=found, name=figure)
+    loans = {loan.loan_ref: loan for loan in found.loans}
+    return render_template(
+        "borrower/balance/figure.html",
+        explained=figures.whole_figure(found.loans, figure, currency) or abort(404),
+        classes=found.product_classes,
+        as_of=found.as_of,
+        href=lambda one: links_of(loans[one.loan_ref], on)(one.figure),
+        orders=(),
+    )
+
+
+def day_asked() -> date | None:
+    """The day that the address names as `on`, or nothing: the day to which the books go."""
+    try:
+        return date.fromisoformat(request.args.get("on", ""))
+    except ValueError:
+        return None
+
+
+def balance_on(connection: Connection, borrower: SignedInBorrower, on: date | None) -> BorrowerBalance:
+    """The borrower's balance, as of `on` where a day is named."""
+    if on is None:
+        return queries.balances_for(connection, borrower.borrower_id)
+    return as_of.balances_as_of(connection, borrower.borrower_id, on=on)
 
 
 def stops_of(plan: PlanView | None) -> dict[int, accrual.Stop]:
@@ -217,16 +242,18 @@ def allocation_orders(loans: Iterable[LoanView]) -> list[tuple[LoanView, tuple[s
     return [(loan, pack.allocation_order(loan.product_class, loan.days_overdue).components) for loan in loans]
 
 
-def address_of(total: CurrencyTotals) -> Callable[[str], str]:
-    """Where a component of the total is explained: at the loan itself when there is only one."""
+def address_of(total: CurrencyTotals, on: date | None = None) -> Callable[[str], str]:
+    """Where a figure of the total is explained: at the loan itself when there is only one."""
     if len(total.loans) == 1:
-        return links_of(total.loans[0])
-    return lambda name: address("borrower.balance.total", currency=total.currency, figure=name)
+        return links_of(total.loans[0], on)
+    more = {} if on is None else {"on": on.isoformat()}
+    return lambda name: address("borrower.balance.total", currency=total.currency, figure=name, **more)
 
 
-def links_of(view: LoanView) -> Callable[[str], str]:
-    """Where a component of the loan is explained."""
-    return lambda name: address("borrower.balance.explain", loan_ref=view.loan_ref, figure=name)
+def links_of(view: LoanView, on: date | None = None) -> Callable[[str], str]:
+    """Where a figure of the loan is explained; `on` is the day it is of, where that is not the books' last."""
+    more = {} if on is None else {"on": on.isoformat()}
+    return lambda name: address("borrower.balance.explain", loan_ref=view.loan_ref, figure=name, **more)
 
 
 def principal_of(view: LoanView) -> explanation.DuePrincipal:
