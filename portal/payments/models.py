@@ -52,6 +52,8 @@ class Payment(Row):
     posted_at: Mapped[datetime | None]
     #: how it was placed: rule, source of the rule, and each step
     allocation: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    #: for a plan: what more than the instalment goes to, "next", "last" or "spread". None: nothing was chosen
+    extra_choice: Mapped[str | None] = mapped_column(String(8))
     #: what was asked for, where other money came and the desk placed it: `amount_minor` is then what came
     asked_minor: Mapped[int | None]
     #: the link through which somebody else pays; None: the borrower pays

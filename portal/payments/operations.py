@@ -25,6 +25,7 @@ from portal.payments.lifecycle import OPEN_STATES, PAYMENT, PaymentAction, Payme
 from portal.payments.models import Payment, TransferReference
 from portal.payments.references import transfer_reference
 from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
+from portal.schedules.extra import ExtraChoice
 
 #: How long a checkout stays open; the provider allows 30 minutes to 24 hours.
 CHECKOUT_MINUTES = 60
@@ -82,12 +83,13 @@ def create_attempt(
     offered: Mapping[str, Any],
     now: datetime,
     real_now: datetime,
+    extra: ExtraChoice | None = None,
 ) -> Attempt:
     """Begin a payment of `amount` to a loan of the borrower, or with no `loan_ref` to the plan in force.
 
     The limits are worked out here, not taken from the form: above zero, at most what is left. The same
-    `form_key`, or the same target and amount while one is open, gives the attempt that is there (AC38).
-    Raises UnableToPay.
+    `form_key`, or the same target and amount while one is open, gives the attempt that is there (AC38), with
+    the newer choice of what `extra` money of a plan goes to. Raises UnableToPay.
     """
     first = _found(session, borrower_id, Payment.form_key == form_key)
     if first is not None:
@@ -102,11 +104,25 @@ def create_attempt(
         )
         if again is None:
             raise UnableToPay("target")
+        _choose_extra(session, again.payment_id, extra)
         return again
+    _choose_extra(session, payment_id, extra)
     _record(session, "payment.created", payment_id, now, {"target": target.key, "amount_minor": amount.minor})
     made = _found(session, borrower_id, Payment.id == payment_id, repeated=False)
     assert made is not None
     return made
+
+
+def _choose_extra(session: Session, payment_id: int, extra: ExtraChoice | None) -> None:
+    """Note what more than the instalment goes to, as long as the money has not come."""
+    if extra is not None:
+        waiting = (Payment.id == payment_id) & Payment.state.in_(OPEN_STATES)
+        session.execute(
+            update(Payment)
+            .where(waiting)
+            .values(extra_choice=extra)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def target_for(session: Session, *, borrower_id: int, loan_ref: str | None) -> Target:

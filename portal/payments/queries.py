@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from portal.money import Money
 from portal.payments.models import Payment, UnplacedMoney
 from portal.payments.operations import Attempt, attempt_of
 from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
+from portal.plans.outlook import OpenInstalment
+from portal.schedules.extra import ExtraChoice
 
 _PAYMENT: Any = Payment.__table__
 _LOAN: Any = Loan.__table__
@@ -46,6 +48,15 @@ class PlacedView:
 
 
 @dataclass(frozen=True)
+class CountedView:
+    """An instalment of a plan and what of it a payment paid."""
+
+    number: int
+    due_on: date
+    amount: Money
+
+
+@dataclass(frozen=True)
 class PaymentView:
     """One payment of a borrower. `set_aside`: money came that did not fit and the bank is looking at it."""
 
@@ -64,6 +75,14 @@ class PaymentView:
     plan_reference: str | None
     placed: tuple[PlacedView, ...]
     set_aside: Money | None
+    #: what more than the instalment went to, where it counted for a plan
+    extra_choice: ExtraChoice | None
+    #: the instalments of the plan that it met
+    counted: tuple[CountedView, ...] = ()
+
+    def went_beyond(self, day: date) -> bool:
+        """Whether, paid on `day`, it met more than what was due and the next instalment."""
+        return any(part.due_on > day for part in self.counted[1:])
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,10 @@ class InstalmentDue:
     amount: Money
     plan_left: Money
     loan_refs: tuple[str, ...]
+    #: every instalment with something left, this one first
+    open: tuple[OpenInstalment, ...]
+    #: what more than an instalment goes to, as chosen the last time
+    extra_choice: ExtraChoice
 
 
 _PAYMENTS = (
@@ -97,7 +120,24 @@ def payment_for(connection: Connection, borrower_id: int, reference: str) -> Pay
     aside = connection.execute(
         select(UnplacedMoney.amount_minor, UnplacedMoney.currency).where(UnplacedMoney.payment_id == row.id)
     ).first()
-    return _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
+    view = _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
+    return replace(view, counted=_counted(connection, row.id, row.currency))
+
+
+def _counted(connection: Connection, payment_id: int, currency: str) -> tuple[CountedView, ...]:
+    amount = func.sum(PlanReceipt.amount_minor)
+    rows = connection.execute(
+        select(PlanInstalment.number, PlanInstalment.due_on, amount.label("minor"))
+        .join(
+            PlanReceipt,
+            (PlanReceipt.plan_id == PlanInstalment.plan_id) & (PlanReceipt.number == PlanInstalment.number),
+        )
+        .where(PlanReceipt.payment_id == payment_id)
+        .group_by(PlanInstalment.number, PlanInstalment.due_on)
+        .having(amount > 0)
+        .order_by(PlanInstalment.number)
+    )
+    return tuple(CountedView(row.number, row.due_on, Money(int(row.minor), currency)) for row in rows)
 
 
 def payments_for(connection: Connection, borrower_id: int, *, limit: int = 50) -> tuple[PaymentView, ...]:
@@ -118,7 +158,7 @@ def attempt_for(connection: Connection, borrower_id: int, reference: str) -> Att
 def next_instalment_for(connection: Connection, borrower_id: int) -> InstalmentDue | None:
     """The oldest instalment of the plan in force that is not fully paid; nothing without a plan."""
     plan = connection.execute(
-        select(Plan.id, Plan.reference, Plan.currency)
+        select(Plan.id, Plan.reference, Plan.currency, Plan.extra_choice)
         .where(Plan.borrower_id == borrower_id, Plan.ended_at.is_(None))
         .order_by(Plan.id.desc())  # the plan that the plan page shows
         .limit(1)
@@ -155,6 +195,10 @@ def next_instalment_for(connection: Connection, borrower_id: int) -> InstalmentD
                 .order_by(Loan.loan_ref)
             )
         ),
+        open=tuple(
+            OpenInstalment(row.number, row.due_on, Money(int(row.still), plan.currency)) for row in rows
+        ),
+        extra_choice=ExtraChoice(plan.extra_choice),
     )
 
 
@@ -176,6 +220,7 @@ def _view(row: Mapping[str, Any], set_aside: Money | None) -> PaymentView:
         amount=Money(row["amount_minor"], currency),
         placed=tuple(_placed(one, currency) for one in placed),
         set_aside=set_aside,
+        extra_choice=ExtraChoice(row["extra_choice"]) if row["extra_choice"] else None,
         **{name: row[name] for name in (*names, *more)},
     )
 

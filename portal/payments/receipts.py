@@ -31,6 +31,8 @@ from portal.payments.models import Payment, ProviderEvent, UnplacedMoney
 from portal.payments.operations import locked, move
 from portal.plans.models import PlanLoan
 from portal.plans.operations import apply_receipt
+from portal.plans.receipts import extra_choice_of
+from portal.schedules.extra import ExtraChoice
 
 PROVIDER = audit.Actor("provider", "stripe")
 
@@ -215,7 +217,16 @@ def credit(session: Session, payment: Payment, books: Books) -> None:
     )
     plan_id = payment.plan_id or _plan_over(session, payment.loan_id)
     if plan_id is not None:
-        apply_receipt(session, plan_id=plan_id, payment_id=payment.id, amount=amount, now=books.now)
+        payment.extra_choice = payment.extra_choice or extra_choice_of(session, plan_id)
+        apply_receipt(
+            session,
+            plan_id=plan_id,
+            payment_id=payment.id,
+            amount=amount,
+            now=books.now,
+            today=books.today,
+            choice=ExtraChoice(payment.extra_choice),
+        )
     messages.queue(
         session,
         keys=books.keys,

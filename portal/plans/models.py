@@ -96,6 +96,8 @@ class Plan(Row):
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(12))
     ended_at: Mapped[datetime | None]
+    #: what more than an instalment goes to, as chosen the last time: "next", "last", "spread"
+    extra_choice: Mapped[str] = mapped_column(String(8), default="next")
 
 
 class PlanLoan(Base):

@@ -11,6 +11,7 @@ from portal.dates import add_months
 from portal.money import Money
 from portal.plans.terms import Terms
 from portal.schedules.days import MONTHLY_KINDS
+from portal.schedules.extra import ExtraChoice
 
 #: Rows shown around the next instalment unless all are asked for.
 SHOWN_BEFORE, SHOWN_AFTER = 2, 4
@@ -77,6 +78,8 @@ class PlanView:
     instalments: tuple[InstalmentView, ...]
     loan_ids: tuple[int, ...]
     loans: tuple[str, ...]
+    #: what more than an instalment goes to, as chosen the last time
+    extra_choice: ExtraChoice = ExtraChoice.NEXT
 
     @property
     def total(self) -> Money:
@@ -98,6 +101,12 @@ class PlanView:
         """The first instalment that is not paid in full."""
         return next((part for part in self.instalments if not part.is_paid), None)
 
+    @property
+    def last_open(self) -> InstalmentView:
+        """The last instalment with something left to pay; the last of all once everything is paid."""
+        left = [part for part in self.instalments if not part.is_paid]
+        return left[-1] if left else self.instalments[-1]
+
     def overdue(self, today: date, grace_days: int) -> tuple[InstalmentView, ...]:
         """The instalments unpaid after their days of grace."""
         return tuple(part for part in self.instalments if part.is_overdue(today, grace_days))
@@ -118,6 +127,8 @@ class ProgressRow:
     status: Status
     is_last: bool
     moved_from: date | None
+    #: all of it is paid before its day
+    is_early: bool = False
 
     @property
     def is_part_paid(self) -> bool:
@@ -149,7 +160,7 @@ class Windowed:
 def rows_of(plan: PlanView, *, today: date, grace_days: int) -> tuple[ProgressRow, ...]:
     """Every instalment with its status on `today`, the upfront payment first."""
     upcoming = plan.next_instalment
-    last = plan.instalments[-1].number
+    last = plan.last_open.number
     return tuple(
         ProgressRow(
             number=part.number,
@@ -159,6 +170,7 @@ def rows_of(plan: PlanView, *, today: date, grace_days: int) -> tuple[ProgressRo
             status=_status(part, upcoming, today, grace_days),
             is_last=part.number == last,
             moved_from=_moved_from(part, plan),
+            is_early=part.is_paid and part.due_on > today,
         )
         for part in plan.instalments
     )

@@ -35,6 +35,7 @@ from portal.plans.policy import Ground, Means, Policy
 from portal.plans.progress import InstalmentView as InstalmentView
 from portal.plans.progress import PlanView as PlanView
 from portal.plans.terms import LoanBasis, Terms
+from portal.schedules.extra import ExtraChoice
 
 #: Components a proposal may ask to have waived, or a reviewer may give up.
 WAIVABLE = ("fee", "penalty_interest")
@@ -333,6 +334,7 @@ def _plans() -> Select[*tuple[Any, ...]]:
             Plan.created_at,
             Plan.ended_at,
             Plan.terms_hash,
+            Plan.extra_choice,
             Proposal.terms_text,
         )
         .join(Proposal, Proposal.id == Plan.proposal_id)
@@ -365,6 +367,7 @@ def _plan(connection: Connection, statement: Select[*tuple[Any, ...]]) -> PlanVi
         instalments=_instalments(connection, row.id, row.currency),
         loan_ids=tuple(loan.id for loan in loans),
         loans=tuple(loan.loan_ref for loan in loans),
+        extra_choice=ExtraChoice(row.extra_choice),
     )
 
 

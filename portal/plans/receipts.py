@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -13,7 +13,9 @@ from portal.contacts.operations import lift_hold
 from portal.money import Money
 from portal.plans.lifecycle import PLAN, PlanAction, PlanState
 from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
+from portal.plans.outlook import OpenInstalment, placed
 from portal.plans.rounds import PLAN_IN_FORCE
+from portal.schedules.extra import ExtraChoice
 
 
 def spread(minor: int, due: Sequence[tuple[int, int]], paid: Mapping[int, int]) -> Iterator[tuple[int, int]]:
@@ -29,26 +31,54 @@ def spread(minor: int, due: Sequence[tuple[int, int]], paid: Mapping[int, int]) 
             yield number, taken
 
 
-def apply_receipt(session: Session, *, plan_id: int, payment_id: int, amount: Money, now: datetime) -> Money:
-    """Count a payment towards the plan's instalments in their order; returns what was counted.
+def extra_choice_of(session: Session, plan_id: int) -> ExtraChoice:
+    """What more than an instalment of the plan goes to, where a payment does not say."""
+    return ExtraChoice(session.execute(select(Plan.extra_choice).where(Plan.id == plan_id)).scalar_one())
+
+
+def apply_receipt(
+    session: Session,
+    *,
+    plan_id: int,
+    payment_id: int,
+    amount: Money,
+    now: datetime,
+    today: date | None = None,
+    choice: ExtraChoice | None = None,
+) -> Money:
+    """Count a payment towards the plan's instalments; returns what was counted.
+
+    What is due by `today`, and the next instalment, is met first and in order; `choice` says what the rest
+    meets, and is the plan's own from then on. Without one the plan's holds; without a day nothing is due.
 
     The same payment again counts nothing more and gives the first answer. What exceeds the plan is not
     counted. With the last instalment paid the plan is completed and its stop of collection ends.
     """
     plan = session.execute(
-        select(Plan.state, Plan.currency, Plan.reference).where(Plan.id == plan_id).with_for_update()
+        select(Plan.state, Plan.currency, Plan.reference, Plan.extra_choice)
+        .where(Plan.id == plan_id)
+        .with_for_update()
     ).one()
     counted = _counted(session, plan_id, payment_id)
     if counted or plan.state != PlanState.ACTIVE:
         return Money(counted, plan.currency)
     amount = Money.zero(plan.currency) + amount
     due = session.execute(
-        select(PlanInstalment.number, PlanInstalment.amount_minor)
+        select(PlanInstalment.number, PlanInstalment.due_on, PlanInstalment.amount_minor)
         .where(PlanInstalment.plan_id == plan_id)
         .order_by(PlanInstalment.number)
     ).all()
     paid = _paid(session, plan_id)
-    for number, minor in spread(amount.minor, [(row.number, row.amount_minor) for row in due], paid):
+    opened = [
+        OpenInstalment(
+            row.number, row.due_on, Money(row.amount_minor - paid.get(row.number, 0), plan.currency)
+        )
+        for row in due
+        if row.amount_minor > paid.get(row.number, 0)
+    ]
+    chosen = choice or ExtraChoice(plan.extra_choice)
+    met = placed(opened, amount.minor, chosen, today=today or date.min)
+    for number, minor in ((part.number, minor) for part, minor in zip(opened, met, strict=True) if minor):
         session.add(
             PlanReceipt(
                 created_at=now, plan_id=plan_id, number=number, payment_id=payment_id, amount_minor=minor
@@ -63,11 +93,22 @@ def apply_receipt(session: Session, *, plan_id: int, payment_id: int, amount: Mo
         subject_kind="plan",
         subject_ref=plan.reference,
         now=now,
-        facts={"payment": payment_id, "counted_minor": counted},
+        facts={"payment": payment_id, "counted_minor": counted, "extra": chosen},
     )
+    if chosen != plan.extra_choice:
+        _remember(session, plan_id, chosen)
     if sum(paid.values()) + counted == sum(row.amount_minor for row in due):
         complete(session, plan_id=plan_id, now=now)
     return Money(counted, plan.currency)
+
+
+def _remember(session: Session, plan_id: int, choice: ExtraChoice) -> None:
+    session.execute(
+        update(Plan)
+        .where(Plan.id == plan_id)
+        .values(extra_choice=choice)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _counted(session: Session, plan_id: int, payment_id: int) -> int:

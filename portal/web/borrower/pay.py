@@ -20,7 +20,9 @@ from portal.payments.lifecycle import OPEN_STATES, PaymentState
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView
 from portal.payments.references import transfer_reference
+from portal.plans.outlook import Outlook, outlooks
 from portal.plans.standing import past_limitation
+from portal.schedules.extra import ExtraChoice
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.locale import current_locale, money_text
@@ -63,10 +65,12 @@ class Means:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the form asks for: an amount for a loan, or for the plan when there is no `loan_ref`."""
+    """What the form asks for: an amount for a loan, or for the plan when there is no `loan_ref`; `extra` says
+    what more than the plan's instalment goes to."""
 
     loan_ref: str | None
     amount: Money
+    extra: ExtraChoice | None = None
 
 
 @blueprint.get("/pay")
@@ -134,7 +138,14 @@ def payment(borrower: SignedInBorrower, reference: str) -> Response:
     looks = _looks()
     waiting = view.state == PaymentState.PROCESSING or (view.state == PaymentState.CREATED and looks > 0)
     over = view.expires_at <= portal().clock.real_now()
-    html = render_template("borrower/pay/payment.html", payment=view, waiting=waiting, looks=looks, over=over)
+    html = render_template(
+        "borrower/pay/payment.html",
+        payment=view,
+        waiting=waiting,
+        looks=looks,
+        over=over,
+        beyond=view.posted_at is not None and view.went_beyond(portal().clock.local(view.posted_at).date()),
+    )
     response = make_response(html)
     if waiting and looks < LOOKS:
         next_look = url_for("borrower.pay.payment", reference=reference, back=looks + 1)
@@ -216,8 +227,24 @@ def grouped(account: str) -> str:
 def _checked(chosen: Chosen, means: Means, *, problem: str = "", again: bool = True) -> str:
     loan = means.balance.loan(chosen.loan_ref) if chosen.loan_ref else None
     return render_template(
-        "borrower/pay/check.html", chosen=chosen, loan=loan, means=means, problem=problem, again=again
+        "borrower/pay/check.html",
+        chosen=chosen,
+        loan=loan,
+        means=means,
+        problem=problem,
+        again=again,
+        outlooks=_outlooks(chosen, means),
     )
+
+
+def _outlooks(chosen: Chosen, means: Means) -> tuple[Outlook, ...]:
+    """What each choice would make of the plan, where the money counts for one and is more than is due."""
+    plan = means.instalment
+    if plan is None or chosen.amount.currency != plan.amount.currency:
+        return ()
+    if chosen.loan_ref is not None and chosen.loan_ref not in plan.loan_refs:
+        return ()
+    return outlooks(plan.open, chosen.amount, today=portal().clock.today())
 
 
 def _chosen(form: PayForm, means: Means) -> Chosen | None:
@@ -263,7 +290,10 @@ def _posted() -> Chosen:
         amount = Money.from_file(request.form.get("amount", ""), currency)
     except AmountError:
         abort(400)
-    return Chosen(request.form.get("loan") or None, amount)
+    extra = request.form.get("extra", "")
+    if extra and extra not in tuple(ExtraChoice):
+        abort(400)
+    return Chosen(request.form.get("loan") or None, amount, ExtraChoice(extra) if extra else None)
 
 
 def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
@@ -282,6 +312,7 @@ def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
             offered=offered,
             now=p.clock.now(),
             real_now=p.clock.real_now(),
+            extra=chosen.extra,
         )
     )
 
