@@ -59,11 +59,13 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
+    """When and where a run happens; `shift` takes the provider's instants to the bank's (demonstration)."""
+
     now: datetime
     today: date
     zone: str
-    shift: timedelta
+    shift: timedelta = timedelta()
 
 
 def run_day(portal: Portal, day: date) -> tuple[Ran, ...]:
@@ -71,10 +73,10 @@ def run_day(portal: Portal, day: date) -> tuple[Ran, ...]:
     told = tuple(_fetch(portal, day))
     clock = portal.clock
     now = clock.now()
-    moment = _Moment(now, clock.today(), clock.zone, now - clock.real_now())
+    moment = Moment(now, clock.today(), clock.zone, now - clock.real_now())
 
     def unit(session: Session) -> tuple[Ran, ...]:
-        _keep(session, told, day, now)
+        _learn(session, told, day, now)
         found = rows.currencies(session, day, clock.zone) | {portal.settings.bank.currency}
         return tuple(_run(session, day, currency, moment) for currency in sorted(found))
 
@@ -142,7 +144,7 @@ def _is_due(day: date, last: datetime | None, is_open: bool, now: datetime, cloc
     return is_open and now - last >= AGAIN_AFTER
 
 
-def _keep(session: Session, told: Iterable[Told], day: date, now: datetime) -> None:
+def _learn(session: Session, told: Iterable[Told], day: date, now: datetime) -> None:
     """Write the provider's movements down, each once."""
     table: Any = ProviderMovement.__table__
     values = [
@@ -169,7 +171,7 @@ def _key(one: Told) -> str:
     return one.intent_id if one.kind is MovementKind.CHARGE else one.source_id
 
 
-def _run(session: Session, day: date, currency: str, moment: _Moment) -> Ran:
+def _run(session: Session, day: date, currency: str, moment: Moment) -> Ran:
     entries = rows.entries(session, day, currency, zone=moment.zone, shift=moment.shift)
     result = reconcile(
         rows.movements(session, day, currency, entries),
@@ -177,17 +179,17 @@ def _run(session: Session, day: date, currency: str, moment: _Moment) -> Ran:
         rows.ledger(session, day, currency, moment.today),
         rows.core_lines(session, day, currency),
     )
-    run_id = _run_row(session, day, currency, result, rows.receipts_of(session, day, moment.zone), moment)
+    return keep(session, day, currency, result, rows.receipts_of(session, day, moment.zone), moment)
+
+
+def keep(
+    session: Session, day: date, currency: str, result: Result, receipts: tuple[int, int], moment: Moment
+) -> Ran:
+    """Write what a comparison found over what an earlier one of the same day had found. `receipts`: how many
+    payments were credited on the day, and how many receipts queued for them."""
+    run_id = _run_row(session, day, currency, result, receipts, moment)
     open_count = _write(session, run_id, result.differences, moment.now)
-    ran = Ran(
-        day,
-        currency,
-        len(result.matched),
-        len(result.at_core),
-        len(result.differences),
-        open_count,
-        result.equation.gap,
-    )
+    gap = result.equation.gap
     audit.record(
         session,
         actor=audit.SYSTEM,
@@ -195,13 +197,15 @@ def _run(session: Session, day: date, currency: str, moment: _Moment) -> Ran:
         subject_kind="reconciliation_run",
         subject_ref=run_id,
         now=moment.now,
-        facts={"day": day.isoformat(), "currency": currency, "open": open_count, "gap": ran.gap},
+        facts={"day": day.isoformat(), "currency": currency, "open": open_count, "gap": gap},
     )
-    return ran
+    return Ran(
+        day, currency, len(result.matched), len(result.at_core), len(result.differences), open_count, gap
+    )
 
 
 def _run_row(
-    session: Session, day: date, currency: str, result: Result, receipts: tuple[int, int], moment: _Moment
+    session: Session, day: date, currency: str, result: Result, receipts: tuple[int, int], moment: Moment
 ) -> int:
     """The day's row, locked until the transaction ends, with what was found now."""
     table: Any = ReconciliationRun.__table__

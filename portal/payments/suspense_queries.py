@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -36,6 +37,15 @@ class MoveView:
     to: str
     payment_reference: str
     outcome: Mapping[str, Any]
+
+    @property
+    def steps(self) -> tuple[tuple[str, str, Money], ...]:
+        """How it was placed: component, product class and amount of each step."""
+        return tuple(
+            (step["component"], loan["product_class"], Money(step["amount_minor"], self.amount.currency))
+            for loan in self.outcome.get("loans", ())
+            for step in loan["steps"]
+        )
 
 
 @dataclass(frozen=True)
@@ -92,16 +102,18 @@ class SuspenseDetail:
     plan_reference: str
 
 
-def suspense_rows(connection: Connection, keys: Keys) -> tuple[SuspenseRow, ...]:
+def suspense_rows(connection: Connection, keys: Keys, *, zone: str) -> tuple[SuspenseRow, ...]:
     """All money without a place, the oldest first."""
-    rows = [*_unplaced(connection, keys), *_overpaid(connection, keys)]
+    rows = [*_unplaced(connection, keys, zone), *_overpaid(connection, keys, zone)]
     return tuple(sorted(rows, key=lambda row: (row.since, row.key)))
 
 
-def suspense_of(connection: Connection, keys: Keys, source: str, source_id: int) -> SuspenseDetail | None:
+def suspense_of(
+    connection: Connection, keys: Keys, source: str, source_id: int, *, zone: str
+) -> SuspenseDetail | None:
     """One of them with its history, also after it found its place."""
     finder = {"unplaced": _unplaced, "loan": _overpaid}.get(source)
-    found = list(finder(connection, keys, only=source_id)) if finder else []
+    found = list(finder(connection, keys, zone, only=source_id)) if finder else []
     if not found:
         return None
     row = found[0]
@@ -134,7 +146,9 @@ def _settled() -> Any:
     )
 
 
-def _unplaced(connection: Connection, keys: Keys, only: int | None = None) -> Iterable[SuspenseRow]:
+def _unplaced(
+    connection: Connection, keys: Keys, zone: str, only: int | None = None
+) -> Iterable[SuspenseRow]:
     statement = (
         select(
             UnplacedMoney.id,
@@ -161,7 +175,7 @@ def _unplaced(connection: Connection, keys: Keys, only: int | None = None) -> It
             keys,
             row,
             source="unplaced",
-            since=row.created_at.date(),
+            since=row.created_at.astimezone(ZoneInfo(zone)).date(),
             reason=row.reason,
             method=row.method,
             payment_reference=row.reference or "",
@@ -169,7 +183,9 @@ def _unplaced(connection: Connection, keys: Keys, only: int | None = None) -> It
         )
 
 
-def _overpaid(connection: Connection, keys: Keys, only: int | None = None) -> Iterable[SuspenseRow]:
+def _overpaid(
+    connection: Connection, keys: Keys, zone: str, only: int | None = None
+) -> Iterable[SuspenseRow]:
     statement = (
         select(
             Loan.id,
@@ -196,7 +212,7 @@ def _overpaid(connection: Connection, keys: Keys, only: int | None = None) -> It
             keys,
             row,
             source="loan",
-            since=line.posted_on if line else moves[row.id][0].at.date(),
+            since=line.posted_on if line else moves[row.id][0].at.astimezone(ZoneInfo(zone)).date(),
             reason="posted_twice" if is_parked else "overpaid",
             method=line.method or "" if line else "",
             payment_reference=line.reference or "" if line else "",

@@ -102,8 +102,8 @@ def test_money_of_another_amount_is_credited_in_the_order_of_the_law_with_its_st
         )
         assert [step["component"] for step in payment.allocation["loans"][0]["steps"]][-1] == "principal"
         assert connection.scalars(select(Message.dedupe_key)).all() == [f"receipt:payment:{payment.id}"]
-        assert suspense_rows(connection, keys) == ()
-        detail = suspense_of(connection, keys, "unplaced", source_id)
+        assert suspense_rows(connection, keys, zone="Asia/Shanghai") == ()
+        detail = suspense_of(connection, keys, "unplaced", source_id, zone="Asia/Shanghai")
         assert self_check(connection) == []
     assert made.state == "done"
     assert detail is not None
@@ -139,7 +139,7 @@ def test_what_is_overpaid_is_listed_and_moves_to_another_loan_with_its_steps(
 ) -> None:
     loan_id = overpay(database)
     with database.read() as connection:
-        (row,) = suspense_rows(connection, keys)
+        (row,) = suspense_rows(connection, keys, zone="Asia/Shanghai")
     assert (row.source, row.loan_ref, row.reason, row.name) == ("loan", "L-LIN-1", "overpaid", "林晓")
     assert (row.amount, row.since) == (Money(5_000, "CNY"), people.BUSINESS_DATE)
 
@@ -153,7 +153,7 @@ def test_what_is_overpaid_is_listed_and_moves_to_another_loan_with_its_steps(
                 )
             ).all()  # type: ignore[arg-type]
         )
-        detail = suspense_of(connection, keys, "loan", loan_id)
+        detail = suspense_of(connection, keys, "loan", loan_id, zone="Asia/Shanghai")
         assert self_check(connection) == []
     assert left == {"L-LIN-1": 1_000, "C-LIN-1": 0}
     assert detail is not None
@@ -223,7 +223,7 @@ def test_kept_money_stays_listed_with_its_reason_and_can_still_be_placed(
     ask(database, keys, mei, place(source_id, kind="keep", note="客户下周来柜台"))
 
     with database.read() as connection:
-        (row,) = suspense_rows(connection, keys)
+        (row,) = suspense_rows(connection, keys, zone="Asia/Shanghai")
     assert row.kept is not None
     assert row.kept.note == "客户下周来柜台"
     assert ask(database, keys, mei, place(source_id, form_key="form-2")).state == "done"

@@ -9,7 +9,9 @@ from portal.web.desk import (
     dashboard,
     documents,
     queue,
+    reconciliation,
     sign_in,
+    suspense,
 )
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
@@ -18,6 +20,8 @@ for feature in (
     dashboard,
     documents,
     queue,
+    reconciliation,
     sign_in,
+    suspense,
 ):
     blueprint.register_blueprint(feature.blueprint)
