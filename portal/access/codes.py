@@ -96,7 +96,7 @@ def normalise(text: str) -> str:
     """
     made = []
     for character in unicodedata.normalize("NFKC", text):
-        if _separates(character):
+        if is_separator(character):
             continue
         plain = _LOOK_ALIKES.get(character) or (character.upper() if character.isascii() else "")
         if plain not in _VALUE:
@@ -105,7 +105,8 @@ def normalise(text: str) -> str:
     return "".join(made)
 
 
-def _separates(character: str) -> bool:
+def is_separator(character: str) -> bool:
+    """Whether people write this character between those of a code, and mean nothing by it."""
     kind = unicodedata.category(character)
     return kind in ("Pd", "Zs", "Zl", "Zp", "Cf") or character.isspace() or character in _SEPARATORS
 

@@ -1,0 +1,402 @@
+"""Bank transfers the bank received: matched to a loan by the reference the payer wrote, credited like any
+payment, or kept apart for the desk; the same transfer once, and taken back when the bank says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import Session, aliased
+
+from portal import audit
+from portal.access.codes import new_reference
+from portal.accounts.balance import COMPONENTS
+from portal.accounts.corrections import GAVE_WAY
+from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.accounts.operations import rebalance
+from portal.db import upsert
+from portal.keys import Keys
+from portal.money import Money
+from portal.payments.books import Books, tell_news
+from portal.payments.lifecycle import DisputeState, PaymentAction, PaymentState
+from portal.payments.models import (
+    Dispute,
+    IncomingTransfer,
+    Payment,
+    SuspenseMove,
+    TransferReference,
+    UnplacedMoney,
+)
+from portal.payments.operations import ensure_references, locked, move
+from portal.payments.receipts import credit
+from portal.payments.references import references_in
+from portal.payments.returns import settle
+from portal.payments.suspense import set_aside
+from portal.plans.models import PlanLoan
+from portal.plans.receipts import apply_receipt, recount
+
+#: Transfers matched with one look.
+CHUNK = 500
+#: How the money of a transfer is named among money without a place, and a transfer taken back among disputes.
+PREFIX = "transfer:"
+#: Who acts, in the record.
+INTAKE = audit.Actor("operator", "intake")
+
+_TRANSFERS: Any = IncomingTransfer.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One transfer as the bank's file tells it."""
+
+    transfer_ref: str
+    value_on: date
+    amount: Money
+    text: str
+    payer_name: str
+    payer_tail: str
+    reverses_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    loan_id: int
+    borrower_id: int
+    currency: str
+
+
+def receive(
+    session: Session, *, transfers: Iterable[Transfer], books: Books, batch_sequence: int
+) -> Counter[str]:
+    """Write down and book transfers in the caller's transaction; how many of each outcome.
+
+    One that was taken in before is passed over. Reversals come last, so that the order in the file makes no
+    difference.
+    """
+    while ensure_references(session, keys=books.keys, now=books.now):
+        pass
+    outcomes: Counter[str] = Counter()
+    late: list[Transfer] = []
+    for part in _parts(transfers):
+        late += [one for one in part if one.reverses_ref]
+        owners = _owners(session, [one for one in part if not one.reverses_ref])
+        for one in part:
+            row = None if one.reverses_ref else _new_row(session, one, books, batch_sequence)
+            if row is not None:
+                row.outcome, row.reason = _book(session, row, one, owners.get(one.transfer_ref, []), books)
+                outcomes[row.outcome] += 1
+    for one in late:
+        row = _new_row(session, one, books, batch_sequence)
+        if row is not None:
+            row.outcome = "reversal"
+            _take_back(session, row, one, books)
+            outcomes["reversal"] += 1
+    session.flush()
+    return outcomes
+
+
+def changed(connection: Connection, keys: Keys, transfers: Collection[Transfer]) -> set[str]:
+    """The numbers among `transfers` that were taken in before with other content."""
+    known = dict(
+        connection.execute(
+            select(IncomingTransfer.transfer_ref, IncomingTransfer.content_digest).where(
+                IncomingTransfer.transfer_ref.in_([one.transfer_ref for one in transfers])
+            )
+        ).all()
+    )
+    return {
+        one.transfer_ref
+        for one in transfers
+        if known.get(one.transfer_ref, content_digest(keys, one)) != content_digest(keys, one)
+    }
+
+
+def known_transfers(connection: Connection, refs: Collection[str]) -> dict[str, tuple[int, str, bool]]:
+    """Of transfers taken in before: amount in minor units, currency, and whether it can be taken back."""
+    rows = connection.execute(
+        select(
+            IncomingTransfer.transfer_ref,
+            IncomingTransfer.amount_minor,
+            IncomingTransfer.currency,
+            IncomingTransfer.outcome,
+        ).where(IncomingTransfer.transfer_ref.in_(refs))
+    )
+    return {ref: (minor, currency, what not in _ENDED) for ref, minor, currency, what in rows}
+
+
+#: Outcomes after which a transfer cannot be taken back (again).
+_ENDED = frozenset({"reversed", "reversal"})
+
+
+def content_digest(keys: Keys, one: Transfer) -> str:
+    """A keyed digest of all a transfer says."""
+    content = (
+        one.transfer_ref,
+        one.value_on.isoformat(),
+        one.amount.minor,
+        one.amount.currency,
+        one.text,
+        one.payer_name,
+        one.payer_tail,
+        one.reverses_ref,
+    )
+    return keys.digest("transfer.content", json.dumps(content, ensure_ascii=False))
+
+
+def _parts(transfers: Iterable[Transfer]) -> Iterator[list[Transfer]]:
+    rest = iter(transfers)
+    while part := list(islice(rest, CHUNK)):
+        yield part
+
+
+def _owners(session: Session, transfers: Sequence[Transfer]) -> dict[str, list[_Owner]]:
+    """transfer -> the loans whose references stand in its text."""
+    named = {one.transfer_ref: references_in(one.text) for one in transfers}
+    wanted = sorted({reference for found in named.values() for reference in found})
+    owners: dict[str, _Owner] = {}
+    for start in range(0, len(wanted), CHUNK):
+        rows = session.execute(
+            select(TransferReference.reference, Loan.id, Loan.borrower_id, Loan.currency)
+            .join(Loan, Loan.id == TransferReference.loan_id)
+            .where(TransferReference.reference.in_(wanted[start : start + CHUNK]))
+        )
+        owners |= {row[0]: _Owner(*row[1:]) for row in rows}
+    return {ref: [owners[one] for one in found if one in owners] for ref, found in named.items()}
+
+
+def _new_row(session: Session, one: Transfer, books: Books, batch_sequence: int) -> IncomingTransfer | None:
+    """The transfer's own row; None when it is there already."""
+    payer = json.dumps([one.payer_name, one.payer_tail], ensure_ascii=False)
+    values = {
+        "created_at": books.now,
+        "transfer_ref": one.transfer_ref,
+        "value_on": one.value_on,
+        "amount_minor": one.amount.minor,
+        "currency": one.amount.currency,
+        "text_sealed": books.keys.seal("transfer.text", one.text),
+        "payer_sealed": books.keys.seal("transfer.payer", payer),
+        "content_digest": content_digest(books.keys, one),
+        "outcome": "unplaced",
+        "reason": "",
+        "batch_sequence": batch_sequence,
+    }
+    made = session.execute(
+        upsert(_TRANSFERS).values(values).on_conflict_do_nothing().returning(_TRANSFERS.c.id)
+    ).scalar()
+    return None if made is None else session.get_one(IncomingTransfer, made)
+
+
+def _book(
+    session: Session, row: IncomingTransfer, one: Transfer, owners: Sequence[_Owner], books: Books
+) -> tuple[str, str]:
+    """Credit the loan named, or keep the money apart; the outcome and why."""
+    core = session.execute(
+        select(LedgerLine.__table__, Loan.borrower_id, Loan.currency)
+        .join(Loan, Loan.id == LedgerLine.loan_id)
+        .where(LedgerLine.source == "core", LedgerLine.external_ref == one.transfer_ref)
+        .where(LedgerLine.kind == "payment")
+        .limit(1)
+    ).one_or_none()
+    if core is not None:
+        row.payment_id = _posted_by_core(session, row, core, one, books)
+        return "core_posted", ""
+    reason = _misfit(one, owners)
+    if reason:
+        key = f"{PREFIX}{one.transfer_ref}"
+        set_aside(
+            session,
+            money_key=key,
+            amount=one.amount,
+            reason=reason,
+            books=books,
+            method="bank_transfer",
+            actor=INTAKE,
+        )
+        row.unplaced_id = session.scalar(select(UnplacedMoney.id).where(UnplacedMoney.money_key == key))
+        return "unplaced", reason
+    payment = _payment(session, row, owners[0], one, books)
+    credit(session, payment, replace(books, today=one.value_on))
+    return "placed", ""
+
+
+def _misfit(one: Transfer, owners: Sequence[_Owner]) -> str:
+    """Why the money cannot be placed by itself, or nothing."""
+    if not owners:
+        return "unknown_reference"
+    if len(owners) > 1:
+        return "several_references"
+    return "" if owners[0].currency == one.amount.currency else "currency_differs"
+
+
+def _payment(session: Session, row: IncomingTransfer, owner: _Owner, one: Transfer, books: Books) -> Payment:
+    """A payment that was begun at another bank: it has arrived, so it begins as succeeded."""
+    payment = Payment(
+        created_at=books.now,
+        reference=new_reference("P"),
+        borrower_id=owner.borrower_id,
+        loan_id=owner.loan_id,
+        target=f"loan:{owner.loan_id}",
+        amount_minor=one.amount.minor,
+        currency=one.amount.currency,
+        method="bank_transfer",
+        state=PaymentState.SUCCEEDED,
+        form_key=f"transfer-{row.id}",
+        idempotency_key=f"transfer-{row.id}",
+        offered={},
+        expires_at=books.real_now + timedelta(minutes=1),
+        asked_at=books.real_now,
+        succeeded_at=books.now,
+    )
+    session.add(payment)
+    session.flush()
+    row.payment_id = payment.id
+    session.flush()
+    return payment
+
+
+def _posted_by_core(session: Session, row: IncomingTransfer, core: Any, one: Transfer, books: Books) -> int:
+    """The bank's ledger has the transfer already: the payment is told and counts for the plan, and no line
+    of ours is added."""
+    owner = _Owner(core.loan_id, core.borrower_id, core.currency)
+    payment = _payment(session, row, owner, one, books)
+    payment.allocation = {"loans": [_as_placed(session, core, one, books)]}
+    payment.posted_at = books.now
+    move(session, payment, PaymentAction.POST, now=books.now, facts={"core_line": core.line_ref})
+    plan_id = session.scalar(
+        select(PlanLoan.plan_id).where(PlanLoan.loan_id == core.loan_id, PlanLoan.ended_at.is_(None))
+    )
+    if plan_id is not None:
+        apply_receipt(
+            session,
+            plan_id=plan_id,
+            payment_id=payment.id,
+            amount=one.amount,
+            now=books.now,
+            today=one.value_on,
+        )
+    return payment.id
+
+
+def _as_placed(session: Session, core: Any, one: Transfer, books: Books) -> dict[str, Any]:
+    """How the core placed it, in the form in which a payment keeps its placing."""
+    rebalance(session, loan_ids=[core.loan_id], as_of=one.value_on, now=books.now)
+    loan, balance = session.get_one(Loan, core.loan_id), session.get_one(LoanBalance, core.loan_id)
+    parts = {name: -int(getattr(core, f"{name}_minor")) for name in COMPONENTS}
+    return {
+        "loan_id": loan.id,
+        "loan_ref": loan.loan_ref,
+        "product_class": loan.product_class,
+        "days_overdue": balance.days_overdue,
+        "rule": "core",
+        "source": "",
+        "amount_minor": sum(parts.values()),
+        "suspense_minor": 0,
+        "left_after_minor": balance.left_minor,
+        "steps": [
+            {"component": name, "due": True, "amount_minor": minor, "left_minor": balance.left_of(name)}
+            for name, minor in parts.items()
+            if minor
+        ],
+    }
+
+
+def _take_back(session: Session, row: IncomingTransfer, one: Transfer, books: Books) -> None:
+    """The bank gave the money back or never had it: what was credited is charged back, money without a place
+    has left. Where the core's own line stands for ours, the core undoes it itself."""
+    original = session.scalars(
+        select(IncomingTransfer)
+        .where(IncomingTransfer.transfer_ref == one.reverses_ref)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    row.reverses_id = original.id
+    session.flush()
+    payment = locked(session, Payment.id == original.payment_id) if original.payment_id else None
+    if original.unplaced_id is not None and payment is None:
+        payment = _placed_at_the_desk(session, original.unplaced_id)
+    _end(session, original)
+    if payment is not None and _is_the_cores(session, payment):
+        recount(session, payment_id=payment.id, net=Money.zero(payment.currency), now=books.now)
+        move(session, payment, PaymentAction.DISPUTE, now=books.now, facts={"transfer": one.transfer_ref})
+    else:
+        _add_dispute(session, payment, original, one, books)
+        if payment is not None:
+            settle(session, payment, books)
+    if payment is not None:
+        tell_news(session, payment, f"transfer:{row.id}", books)
+    audit.record(
+        session,
+        actor=INTAKE,
+        event="transfer.taken_back",
+        subject_kind="incoming_transfer",
+        subject_ref=original.id,
+        now=books.now,
+        facts={"payment": payment.id if payment else None, "amount_minor": one.amount.minor},
+    )
+
+
+def _end(session: Session, original: IncomingTransfer) -> None:
+    session.execute(
+        update(IncomingTransfer)
+        .where(IncomingTransfer.id == original.id, IncomingTransfer.outcome.not_in(_ENDED))
+        .values(outcome="reversed")
+    )
+
+
+def _placed_at_the_desk(session: Session, unplaced_id: int) -> Payment | None:
+    """The payment that the desk made of money without a place."""
+    payment_id = session.scalar(
+        select(SuspenseMove.payment_id).where(
+            SuspenseMove.unplaced_id == unplaced_id,
+            SuspenseMove.kind == "place",
+            SuspenseMove.state == "done",
+        )
+    )
+    return locked(session, Payment.id == payment_id) if payment_id else None
+
+
+def _is_the_cores(session: Session, payment: Payment) -> bool:
+    """Whether no line of ours stands for the payment any more."""
+    undoing = aliased(LedgerLine)
+    standing = session.scalar(
+        select(LedgerLine.id)
+        .outerjoin(undoing, (undoing.reverses_id == LedgerLine.id) & undoing.line_ref.startswith(GAVE_WAY))
+        .where(LedgerLine.payment_id == payment.id, LedgerLine.kind == "payment", undoing.id.is_(None))
+        .limit(1)
+    )
+    return standing is None
+
+
+def _add_dispute(
+    session: Session,
+    payment: Payment | None,
+    original: IncomingTransfer,
+    one: Transfer,
+    books: Books,
+) -> None:
+    """Money that left by the payer's bank, in the form in which the desk knows it."""
+    session.add(
+        Dispute(
+            created_at=books.now,
+            reference=new_reference("D"),
+            payment_id=payment.id if payment is not None else None,
+            unplaced_id=original.unplaced_id if payment is None else None,
+            provider_dispute=f"{PREFIX}{one.transfer_ref}",
+            amount_minor=one.amount.minor,
+            currency=one.amount.currency,
+            reason="transfer_returned",
+            state=DisputeState.LOST,
+            withdrawn=True,
+            provider_created=int(books.now.timestamp()),
+            asked_at=books.real_now,
+            closed_at=books.now,
+        )
+    )
+    session.flush()
