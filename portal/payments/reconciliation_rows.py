@@ -28,6 +28,7 @@ from portal.payments.models import (
     UnplacedMoney,
 )
 from portal.payments.reconciliation import Entry, Movement, Posted
+from portal.payments.references import TRANSFER
 
 
 def currencies(session: Session, day: date, zone: str) -> set[str]:
@@ -161,6 +162,8 @@ class _Reader:
             select(Dispute).where(
                 Dispute.currency == self.currency,
                 Dispute.withdrawn,
+                # a bank transfer taken back never passed the provider
+                ~Dispute.provider_dispute.startswith(TRANSFER),
                 or_(
                     self._wanted_since(Dispute.provider_created, Dispute.provider_dispute),
                     and_(Dispute.closed_at >= self.start, Dispute.closed_at < self.end),

@@ -11,6 +11,8 @@ import unicodedata
 from portal.access.codes import ALPHABET, check_ok, grouped, is_separator, normalise, with_check
 from portal.keys import Keys
 
+#: How the money of a transfer is named among money without a place, and a transfer taken back among disputes.
+TRANSFER = "transfer:"
 #: characters before the check character: 60 bits, so a million loans do not meet
 _LENGTH = 12
 

@@ -36,7 +36,7 @@ from portal.payments.models import (
 )
 from portal.payments.operations import ensure_references, locked, move
 from portal.payments.receipts import credit
-from portal.payments.references import references_in
+from portal.payments.references import TRANSFER, references_in
 from portal.payments.returns import settle
 from portal.payments.suspense import set_aside
 from portal.plans.models import PlanLoan
@@ -44,8 +44,6 @@ from portal.plans.receipts import apply_receipt, recount
 
 #: Transfers matched with one look.
 CHUNK = 500
-#: How the money of a transfer is named among money without a place, and a transfer taken back among disputes.
-PREFIX = "transfer:"
 #: Who acts, in the record.
 INTAKE = audit.Actor("operator", "intake")
 
@@ -209,7 +207,7 @@ def _book(
         return "core_posted", ""
     reason = _misfit(one, owners)
     if reason:
-        key = f"{PREFIX}{one.transfer_ref}"
+        key = f"{TRANSFER}{one.transfer_ref}"
         set_aside(
             session,
             money_key=key,
@@ -388,7 +386,7 @@ def _add_dispute(
             reference=new_reference("D"),
             payment_id=payment.id if payment is not None else None,
             unplaced_id=original.unplaced_id if payment is None else None,
-            provider_dispute=f"{PREFIX}{one.transfer_ref}",
+            provider_dispute=f"{TRANSFER}{one.transfer_ref}",
             amount_minor=one.amount.minor,
             currency=one.amount.currency,
             reason="transfer_returned",
