@@ -14,8 +14,10 @@ from datetime import date
 from typing import Any
 
 from portal import signing
+from portal.accounts import statement_settlement
 from portal.accounts.balance import COMPONENTS, ComponentSums, Instalment, Line, LoanTerms, Totals, moves
 from portal.accounts.balance import instalments as instalments_of
+from portal.accounts.statement_settlement import SettlementRow
 from portal.money import Money
 
 #: The components in the order a person reads them.
@@ -133,6 +135,8 @@ class Statement:
     first: date | None
     as_of: date
     loans: tuple[LoanStatement, ...]
+    #: what pays each loan off on a day that was asked for; empty where none was
+    settlement: tuple[SettlementRow, ...] = ()
 
     @property
     def opening(self) -> Side:
@@ -249,7 +253,8 @@ def _side(entries: Iterable[Entry]) -> Side:
 
 def content_of(statement: Statement) -> dict[str, Any]:
     """The statement as plain data: what is kept, hashed and signed. Texts, whole numbers, nothing else."""
-    return {
+    settled = [statement_settlement.content_of(row) for row in statement.settlement]
+    return ({"settlement": settled} if settled else {}) | {
         "kind": "statement",
         "version": VERSION,
         "issuer": statement.issuer,
@@ -311,6 +316,7 @@ def statement_from(content: Mapping[str, Any]) -> Statement:
         first=date.fromisoformat(first) if first else None,
         as_of=date.fromisoformat(content["as_of"]),
         loans=tuple(_loan_from(loan) for loan in content["loans"]),
+        settlement=tuple(statement_settlement.row_from(row) for row in content.get("settlement", ())),
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from portal.accounts.accrual import Stop
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms
 from portal.accounts.models import IssuedStatement, LedgerLine, Loan, LoanBalance
+from portal.accounts.settlement import settlement_for
 from portal.accounts.statement import (
     Entry,
     LoanFacts,
@@ -19,6 +22,7 @@ from portal.accounts.statement import (
     loan_statement,
     statement_from,
 )
+from portal.accounts.statement_settlement import SettlementRow, row_of
 from portal.borrowers.models import Borrower
 
 _LOAN = Loan.__table__
@@ -30,12 +34,18 @@ _ISSUED = IssuedStatement.__table__
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a statement is about: one loan account, or all of a currency (`loan_ref` None), from `first`
-    (None: the start) to `as_of`, both included."""
+    (None: the start) to `as_of`, both included.
+
+    With `settle_on` it says what pays each loan off on that day; `stops` is what an agreed plan stops
+    accruing, by loan id.
+    """
 
     currency: str
     loan_ref: str | None
     first: date | None
     as_of: date
+    settle_on: date | None = None
+    stops: Mapping[int, Stop] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,8 @@ def statement_for(
 ) -> Statement | None:
     """The statement of the borrower's own loans; None when the choice names none of them.
 
-    Two statements: the loans, and their lines. No loan is stated past the day its books go to.
+    Two statements: the loans, and their lines; and the settlement's where one is asked for. No loan is
+    stated past the day its books go to.
     """
     query = (
         select(Loan.__table__, LoanBalance.as_of, Borrower.customer_ref)
@@ -92,7 +103,23 @@ def statement_for(
         first=choice.first,
         as_of=choice.as_of,
         loans=tuple(_loan(row, entries[row.id], choice) for row in loans),
+        settlement=_settlement(connection, borrower_id, loans, choice),
     )
+
+
+def _settlement(
+    connection: Connection, borrower_id: int, loans: Sequence[Row[Any]], choice: Choice
+) -> tuple[SettlementRow, ...]:
+    """What pays each loan off on the day asked for, where one was; three statements a loan."""
+    if choice.settle_on is None:
+        return ()
+    found = (
+        settlement_for(
+            connection, borrower_id, row.loan_ref, on=choice.settle_on, stop=choice.stops.get(row.id)
+        )
+        for row in loans
+    )
+    return tuple(row_of(one) for one in found if one is not None)
 
 
 def _loan(row: Row[Any], entries: list[Entry], choice: Choice) -> LoanStatement:

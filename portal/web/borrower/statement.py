@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,14 +15,18 @@ from wtforms import StringField
 
 from portal.accounts import issuing, queries
 from portal.accounts import statement as statements
+from portal.accounts.accrual import Stop
 from portal.accounts.queries import BorrowerBalance
+from portal.accounts.settlement import earliest_day, latest_day
 from portal.accounts.statement_queries import Choice, Issued, issued_for, issued_list_for
 from portal.plans import standing as standings
-from portal.plans.queries import holder_for
+from portal.plans.queries import holder_for, latest_plan_for
 from portal.web import errors
+from portal.web.borrower.balance import stops_of
 from portal.web.borrower.statement_files import book as workbook
 from portal.web.borrower.statement_files import paper as pdf
 from portal.web.borrower.statement_files import plain
+from portal.web.borrower.statement_files.words import settlement_words
 from portal.web.context import portal
 from portal.web.forms import Form
 from portal.web.locale import day_text
@@ -42,6 +46,7 @@ class ChoiceForm(Form):
     since = StringField(_l("From when?"))
     first = StringField(_l("First day"))
     until = StringField(_l("Last day"))
+    settle = StringField(_l("Also what pays everything off on this day"))
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,13 @@ class Ground:
         """The last day to which the bank's books of these loans go."""
         loans = [loan for loan in self.balance.loans if loan.currency == currency]
         return max(loan.as_of for loan in loans if loan_ref in (None, loan.loan_ref))
+
+    @property
+    def settling(self) -> tuple[date, date]:
+        """The first and the last day for which a settlement figure is given."""
+        books = max((loan.as_of for loan in self.balance.loans), default=date.min)
+        today = portal().clock.today()
+        return earliest_day(books, today), latest_day(books, today)
 
 
 @blueprint.get("/statement")
@@ -75,6 +87,8 @@ def make(borrower: SignedInBorrower) -> Any:
     choice = chosen(form, ground_of(borrower))
     if choice is None:
         return ask(borrower, form), 422
+    if choice.settle_on is not None:
+        choice = replace(choice, stops=stops_for(borrower))
     p = portal()
     now, real_now, today = p.clock.now(), p.clock.real_now(), p.clock.today()
     made = p.db.write(
@@ -110,6 +124,7 @@ def paper(borrower: SignedInBorrower, reference: str) -> str:
         stated=stated,
         holder=holder,
         running=statements.running,
+        settlement_words=settlement_words,
         check_url=f"{p.settings.base_url.rstrip('/')}/statement/{issued.reference}",
         qr=qr_svg(check_address(issued), _("Address at which anybody can check this statement")),
     )
@@ -189,6 +204,12 @@ def ground_of(borrower: SignedInBorrower) -> Ground:
     return Ground(balance, tuple(n for n in standing.notices if n.status != "withdrawn"))
 
 
+def stops_for(borrower: SignedInBorrower) -> Mapping[int, Stop]:
+    """What the borrower's plan stops accruing, by loan."""
+    with portal().db.read() as connection:
+        return stops_of(latest_plan_for(connection, borrower.borrower_id))
+
+
 def ask(borrower: SignedInBorrower, form: ChoiceForm) -> str:
     """The page of the choice, with what was chosen and what is at fault."""
     ground = ground_of(borrower)
@@ -204,6 +225,7 @@ def ask(borrower: SignedInBorrower, form: ChoiceForm) -> str:
         sources=sources(ground.balance),
         issued=issued,
         latest=max((loan.as_of for loan in ground.balance.loans), default=None),
+        settling=ground.settling if ground.balance.loans else None,
     )
 
 
@@ -227,6 +249,7 @@ def chosen(form: ChoiceForm, ground: Ground) -> Choice | None:
     latest = ground.latest(currency, loan_ref)
     until = latest if not (form.until.data or "").strip() else day_from(form.until.data)
     first = first_day(form, ground.notices)
+    settle_on = settling_day(form, ground)
     if until is None:
         form.until.errors = [NO_DAY]
     elif until > latest:
@@ -237,7 +260,25 @@ def chosen(form: ChoiceForm, ground: Ground) -> Choice | None:
         form.first.errors = [_("The first day must not be after the last day.")]
     if until is None or form.problems():
         return None
-    return Choice(currency, loan_ref, first, until)
+    return Choice(currency, loan_ref, first, until, settle_on)
+
+
+def settling_day(form: ChoiceForm, ground: Ground) -> date | None:
+    """The day of the settlement figure, where one is asked for. Words at the field where it does not do."""
+    if not (form.settle.data or "").strip():
+        return None
+    day, (earliest, latest) = day_from(form.settle.data), ground.settling
+    if day is None:
+        form.settle.errors = [NO_DAY]
+    elif not earliest <= day <= latest:
+        form.settle.errors = [
+            _(
+                "Choose a day from %(first)s to %(last)s.",
+                first=day_text(earliest),
+                last=day_text(latest),
+            )
+        ]
+    return day
 
 
 NO_DAY = _l("Enter a day, for example 2026-01-31.")

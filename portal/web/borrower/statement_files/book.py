@@ -38,6 +38,8 @@ def book_of(issued: Issued, bank: Bank, check_address: str) -> bytes:
         _summary(book, issued, bank, check_address)
         for write in (rows.ledger, rows.before, rows.loans, rows.instalments):
             write(book)
+        if book.statement.settlement:
+            rows.settlement(book)
         _checks(book)
     return written.getvalue()
 
@@ -50,6 +52,7 @@ def _names() -> dict[str, str]:
         "before": _("Before the period"),
         "loans": _("Loan accounts"),
         "instalments": _("Instalments"),
+        "settlement": _("Settlement"),
         "checks": _("Checks"),
     }
     return {key: str(word).replace("'", "")[:31] for key, word in words.items()}

@@ -9,11 +9,18 @@ from flask_babel import ngettext
 
 from portal.accounts.statement import LoanStatement, Statement, running
 from portal.accounts.statement_queries import Issued
+from portal.accounts.statement_settlement import SettlementRow
 from portal.plans.queries import Holder
 from portal.settings import Bank
 from portal.web import papers
 from portal.web.borrower.statement_files.plain import json_of
-from portal.web.borrower.statement_files.words import kind_word, part_word, product_word, unit_word
+from portal.web.borrower.statement_files.words import (
+    kind_word,
+    part_word,
+    product_word,
+    settlement_words,
+    unit_word,
+)
 from portal.web.locale import amount_text, current_locale, day_text, grouped_phone
 
 #: How many characters of a fingerprint and of a signature stand together.
@@ -40,7 +47,12 @@ def pdf_of(issued: Issued, bank: Bank, holder: Holder, *, check_address: str, ke
     data |= {
         "heading": _("Statement of loan accounts"),
         "lines": _about(stated, issued, holder),
-        "sections": [_standing(stated), _movement(stated), *(_loan(stated, loan) for loan in stated.loans)],
+        "sections": [
+            _standing(stated),
+            _movement(stated),
+            *([_settlement(stated)] if stated.settlement else []),
+            *(_loan(stated, loan) for loan in stated.loans),
+        ],
         "proof": _proof(issued, check_address, keys_url),
         "attachment": {
             "name": f"statement-{issued.reference}.json",
@@ -164,6 +176,44 @@ def _movement(stated: Statement) -> dict[str, Any]:
 
 def _step(word: str, small: str) -> dict[str, str]:
     return {"text": word, "small": small}
+
+
+def _settlement(stated: Statement) -> dict[str, Any]:
+    """What pays each loan off on the day that was asked for."""
+    rows = stated.settlement
+    sums = [sum(row.left for row in rows), sum(row.accrued for row in rows), sum(row.to_pay for row in rows)]
+    return {
+        "heading": _("What pays it off on %(day)s", day=day_text(rows[0].on)),
+        "figure": papers.large(stated.money(sums[2])),
+        "paragraphs": [
+            _(
+                "Left in the books + accrued until that day = to pay, in %(unit)s.",
+                unit=unit_word(stated.currency),
+            )
+        ],
+        "table": {
+            "columns": ["fill", "even", "even", "even"],
+            "head": [_("Loan account"), _("Left"), _("Accrued"), _("To pay")],
+            "rows": [
+                [
+                    _step(row.loan_ref, _beside(stated, row)),
+                    *(_text(stated, minor) for minor in (row.left, row.accrued, row.to_pay)),
+                ]
+                for row in rows
+            ],
+            "foot": [_("Total"), *(_text(stated, minor) for minor in sums)],
+        },
+        "after": settlement_words(stated),
+    }
+
+
+def _beside(stated: Statement, row: SettlementRow) -> str:
+    said = []
+    if row.fee:
+        said.append(_("Fee for paying early %(amount)s", amount=_text(stated, row.fee)))
+    if row.overpaid:
+        said.append(_("Less overpaid %(amount)s", amount=_text(stated, row.overpaid)))
+    return " · ".join(said)
 
 
 def _loan(stated: Statement, loan: LoanStatement) -> dict[str, Any]:

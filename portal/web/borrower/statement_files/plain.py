@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from portal.accounts.issuing import signed_facts
 from portal.accounts.statement import PARTS, LoanStatement, Side, Statement
 from portal.accounts.statement_queries import Issued
+from portal.accounts.statement_settlement import SettlementRow
 from portal.web.borrower.statement_files.words import effect_word, kind_word, part_word
 
 #: What a spreadsheet takes for the beginning of a formula, in both widths, and what hides it.
@@ -50,6 +51,8 @@ def csv_of(statement: Statement) -> bytes:
     for loan in statement.loans:
         for row in _rows(statement, loan):
             writer.writerow(row)
+    for settled in statement.settlement:
+        writer.writerow(_settlement(statement, settled))
     return b"\xef\xbb\xbf" + written.getvalue().encode()
 
 
@@ -81,6 +84,16 @@ def _end(statement: Statement, ref: str, day: str, word: str, side: Side) -> lis
     amounts += [-side.suspense, side.left - side.suspense]
     plain = (statement.money(minor).plain() for minor in amounts)
     return [as_text(ref), day, as_text(word), "", "", "", *plain, statement.currency]
+
+
+def _settlement(statement: Statement, row: SettlementRow) -> list[str]:
+    """What pays a loan off, on the day that was asked for: by component, a fee with the costs."""
+    amounts = {name: sum(pair) for name, pair in row.parts.items()}
+    amounts["cost"] += row.fee
+    plain = [statement.money(amounts[name]).plain() for name in PARTS]
+    plain += [statement.money(minor).plain() for minor in (-row.overpaid, row.to_pay)]
+    word = as_text(_("To pay it off on this day"))
+    return [as_text(row.loan_ref), row.on.isoformat(), word, "", "", "", *plain, statement.currency]
 
 
 def json_of(issued: Issued, keys_url: str) -> bytes:

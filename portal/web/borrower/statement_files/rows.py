@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from xlsxwriter.utility import xl_col_to_name
 
 from portal.accounts.statement import EFFECTS, PARTS, LoanStatement
+from portal.accounts.statement_settlement import SettlementRow
 from portal.web.borrower.statement_files.cells import (
     FIRST_PART,
     MOVED_HEAD,
@@ -14,7 +15,13 @@ from portal.web.borrower.statement_files.cells import (
     UNASSIGNED,
     Book,
 )
-from portal.web.borrower.statement_files.words import effect_word, kind_word, part_word, product_word
+from portal.web.borrower.statement_files.words import (
+    effect_word,
+    kind_word,
+    part_word,
+    product_word,
+    settlement_words,
+)
 
 
 def ledger(book: Book) -> None:
@@ -162,3 +169,41 @@ def instalments(book: Book) -> None:
             row += 1
             book.row(sheet, row, [number, loan.facts.loan_ref, part.due_on])
             book.given(sheet, row, 3, part.principal_minor)
+
+
+def settlement(book: Book) -> None:
+    """What pays each loan off on the day that was asked for: what the books hold and what accrues are given,
+    all else is computed."""
+    sheet = book.sheet("settlement", (6, 14, 20, 16, 16, 16))
+    words = [_("Loan no."), _("Loan account"), _("Part"), _("Left"), _("Accrued"), _("To pay")]
+    book.row(sheet, 0, words, "head")
+    sheet.freeze_panes(1, 0)
+    lines = [
+        line for number, row in enumerate(book.statement.settlement, start=1) for line in _parts(number, row)
+    ]
+    for row, (number, ref, part, left, accrued) in enumerate(lines, start=1):
+        book.row(sheet, row, [number, ref, part])
+        book.given(sheet, row, 3, left)
+        book.given(sheet, row, 4, accrued)
+        book.made(sheet, row, 5, f"D{row + 1}+E{row + 1}", left + accrued)
+    book.row(sheet, len(lines) + 1, ["", _("Total"), ""], "total_text")
+    totals = [sum(line[3] for line in lines), sum(line[4] for line in lines)]
+    book.sums(sheet, 1, len(lines), [*totals, sum(totals)], column=3)
+    days = [_("On this day"), *(row.on for row in book.statement.settlement[:1])]
+    book.row(sheet, len(lines) + 3, ["", *days])
+    for at, said in enumerate(settlement_words(book.statement), start=len(lines) + 4):
+        book.row(sheet, at, ["", said])
+
+
+def _parts(number: int, row: SettlementRow) -> list[tuple[int, str, str, int, int]]:
+    """The lines of one loan: its components, a fee, and what was overpaid, so far as it is set off."""
+    lines = [
+        (number, row.loan_ref, part_word(name, (row.product_class,)), left, accrued)
+        for name, (left, accrued) in row.parts.items()
+    ]
+    if row.fee:
+        lines.append((number, row.loan_ref, str(_("Fee for paying early")), row.fee, 0))
+    if row.overpaid:
+        taken = row.left + row.accrued + row.fee - row.to_pay
+        lines.append((number, row.loan_ref, str(_("Less overpaid")), -taken, 0))
+    return lines

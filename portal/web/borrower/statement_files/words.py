@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from flask_babel import gettext as _
 
-from portal.accounts.statement import Entry
+from portal.accounts.statement import Entry, Statement
+from portal.web.locale import amount_text, day_text
 
 
 def part_word(name: str, classes: Collection[str]) -> str:
@@ -60,3 +61,22 @@ def product_word(product: str) -> str:
 def unit_word(currency: str) -> str:
     """What the amounts are counted in."""
     return str(_("yuan")) if currency == "CNY" else currency
+
+
+def settlement_words(stated: Statement) -> list[str]:
+    """What one has to know of the settlement figure: what is estimated, and what a day more adds."""
+    rows, said = stated.settlement, []
+    estimated = [row for row in rows if row.is_estimate]
+    if estimated:
+        said.append(
+            _(
+                "Interest after %(day)s is an estimate: the bank's posting decides.",
+                day=day_text(min(row.since for row in estimated)),
+            )
+        )
+    per_day = sum(row.per_day for row in rows)
+    if per_day:
+        added = amount_text(stated.money(per_day))
+        said.append(_("Each day later adds about %(amount)s.", amount=added))
+    said.append(_("Payments and charges that are posted in between change it."))
+    return [str(words) for words in said]
