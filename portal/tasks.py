@@ -207,6 +207,8 @@ EVERY: list[Task] = [
     Task("forget", 3600, forget),
     Task("render_documents", 10, render_documents, slow=True),
     Task("sweep_payments", 30, payments.sweep, slow=True),
+    Task("read_provider_events", 600, payments.read_events, slow=True),
+    Task("take_instalments", 300, payments.take_due, slow=True),
     Task("tell_core", 30, tell_core, slow=True),
     Task("prove_ledger", 600, prove_ledger, slow=True),
     Task("sweep_documents", 3600, sweep_documents, slow=True),

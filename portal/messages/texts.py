@@ -40,16 +40,35 @@ TEXTS: Mapping[str, str] = {
         "We have received what you sent. Your reference is %(reference)s. "
         "To see it, type %(host)s and sign in."
     ),
+    "payment_news": N_(
+        "There is news about your reference %(reference)s. To read it, type %(host)s and sign in."
+    ),
+    "charge_ahead": N_(
+        "On %(day)s we carry out what you agreed to. To see or change it, type %(host)s and sign in."
+    ),
+    "charge_failed": N_(
+        "Something you agreed to could not be carried out. Your reference is %(reference)s. "
+        "To see what you can do, type %(host)s and sign in."
+    ),
 }
 #: every kind `queue` takes; a notice carries the bank's own text
-KINDS = ("notice", "one_time_code", "decision", "agreement", "receipt")
+KINDS = (
+    "notice",
+    "one_time_code",
+    "decision",
+    "agreement",
+    "receipt",
+    "payment_news",
+    "charge_ahead",
+    "charge_failed",
+)
 
 
 def text_for(kind: str, language: str, params: Mapping[str, str]) -> str:
     """The text of one message. Raises KeyError for an unknown kind or a missing parameter.
 
     Parameters: notice: text; one_time_code: code, host, minutes, purpose ("sign_in" or "accept");
-    decision: host; agreement and receipt: host, reference.
+    decision: host; agreement, receipt, payment_news and charge_failed: host, reference; charge_ahead: host, day.
     """
     if kind == "notice":
         return params["text"]

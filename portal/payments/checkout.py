@@ -10,20 +10,21 @@ import structlog
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.orm import Session
 
-from portal.gateways.stripe import (
-    NotGenuine,
-    PaymentReport,
-    ProviderEventSeen,
-    ProviderRefused,
-    ProviderUnavailable,
-    Report,
-)
+from portal.gateways.stripe import NotGenuine, ProviderRefused, ProviderUnavailable
 from portal.installation import Portal
 from portal.jurisdictions import pack
 from portal.payments.lifecycle import OPEN_STATES, PaymentAction
 from portal.payments.models import Payment
 from portal.payments.operations import Attempt, attempt_of, closed, ensure_references, opened
-from portal.payments.receipts import Books, Outcome, apply_waiting, receive, set_aside_unknown
+from portal.payments.payers import receipt_path
+from portal.payments.provider_calls import (
+    apply_answer,
+    catch_up,
+    charge_saved,
+    sweep_returns,
+    take_instalments,
+)
+from portal.payments.receipts import Books, apply_waiting, set_aside_unknown
 
 #: The doors take the provider's answers from here: the gateway itself has no other importer.
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "books_of",
     "give_up",
     "open_checkout",
+    "read_events",
     "sweep",
+    "take_due",
 ]
 
 log = structlog.get_logger()
@@ -65,7 +68,9 @@ def open_checkout(portal: Portal, attempt: Attempt) -> Attempt:
     """
     if attempt.checkout_url:
         return attempt
-    back = f"{portal.settings.base_url}/my/pay/{attempt.reference}"
+    is_helper = attempt.offered.get("payer") == "helper"
+    path = receipt_path(portal.keys, attempt.reference) if is_helper else f"/my/pay/{attempt.reference}"
+    back = f"{portal.settings.base_url}{path}"
     try:
         made = portal.stripe.create_checkout(
             reference=attempt.reference,
@@ -77,6 +82,7 @@ def open_checkout(portal: Portal, attempt: Attempt) -> Attempt:
             locale=attempt.offered["locale"],
             idempotency_key=attempt.idempotency_key,
             expires_at=attempt.expires_at,
+            save=bool(attempt.offered.get("save")),
         )
     except ProviderRefused as refused:
         _close(portal, attempt, PaymentAction.FAIL, refused.code)
@@ -96,6 +102,9 @@ def open_checkout(portal: Portal, attempt: Attempt) -> Attempt:
 def ask(portal: Portal, attempt: Attempt) -> None:
     """Ask the provider how an attempt stands and apply the answer. Raises ProviderUnavailable."""
     portal.db.write(lambda session: _touch(session, attempt.payment_id, portal))
+    if "saved" in attempt.offered:
+        charge_saved(portal, attempt, books_of(portal))
+        return
     try:
         known = open_checkout(portal, attempt)
         report = portal.stripe.fetch(known.provider_session or "")
@@ -103,14 +112,17 @@ def ask(portal: Portal, attempt: Attempt) -> None:
         if attempt.expires_at < portal.clock.real_now():
             _close(portal, attempt, PaymentAction.CANCEL, refused.code)
         return
-    _apply_answer(portal, report)
+    apply_answer(portal, report, books_of(portal))
 
 
 def give_up(portal: Portal, attempt: Attempt) -> None:
     """Close an attempt the payer does not want: at the provider first, so that nobody can pay in it any
     more; if it was paid meanwhile, that is what counts. Raises ProviderUnavailable."""
-    if attempt.provider_session is None:
+    if attempt.provider_session is None and "saved" not in attempt.offered:
         _close(portal, attempt, PaymentAction.CANCEL, "given_up")
+        return
+    if attempt.provider_session is None:
+        ask(portal, attempt)
         return
     try:
         report = portal.stripe.expire(
@@ -119,11 +131,11 @@ def give_up(portal: Portal, attempt: Attempt) -> None:
     except ProviderRefused:
         ask(portal, attempt)
         return
-    _apply_answer(portal, report)
+    apply_answer(portal, report, books_of(portal))
 
 
 def sweep(portal: Portal, *, limit: int = 50) -> int:
-    """Ask about attempts that fell silent, apply events that waited, write missing transfer references;
+    """Ask about attempts, refunds and answers that fell silent, apply events that waited, write missing transfer references;
     how many attempts were asked about. The background calls this twice a minute."""
     books = books_of(portal)
     portal.db.write(lambda session: apply_waiting(session, books=books))
@@ -131,6 +143,7 @@ def sweep(portal: Portal, *, limit: int = 50) -> int:
     portal.db.write(lambda session: ensure_references(session, keys=portal.keys, now=books.now))
     if not portal.stripe.available:
         return 0
+    sweep_returns(portal, books, limit=limit)
     with portal.db.read() as connection:
         silent = _silent(connection, portal, limit)
     for attempt in silent:
@@ -139,6 +152,16 @@ def sweep(portal: Portal, *, limit: int = 50) -> int:
         except ProviderUnavailable as error:
             log.warning("payment_provider_silent", payment=attempt.reference, kind=str(error))
     return len(silent)
+
+
+def read_events(portal: Portal) -> int:
+    """Read the provider's own list of events for what the endpoint never got; how many were new."""
+    return catch_up(portal, books_of(portal))
+
+
+def take_due(portal: Portal) -> int:
+    """Take today's instalments with the methods saved for them; how many were tried."""
+    return take_instalments(portal, books_of(portal))
 
 
 def _silent(connection: Connection, portal: Portal, limit: int) -> list[Attempt]:
@@ -166,16 +189,3 @@ def _close(portal: Portal, attempt: Attempt, action: PaymentAction, code: str) -
             session, payment_id=attempt.payment_id, action=action, code=code, now=portal.clock.now()
         )
     )
-
-
-def _apply_answer(portal: Portal, report: PaymentReport) -> Outcome:
-    """An answer is kept like an event, under the name of what it says, and so counts once."""
-    if report.report is Report.OPEN:
-        return Outcome.NOTED
-    event = ProviderEventSeen(
-        event_id=f"asked:{report.session_id}:{report.report}",
-        kind=f"asked.{report.report}",
-        object_id=report.session_id or "",
-        payment=report,
-    )
-    return portal.db.write(lambda session: receive(session, event=event, books=books_of(portal)))

@@ -191,6 +191,8 @@ class SavedMethod(Row):
     #: the payment with which it was saved
     payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), unique=True)
     state: Mapped[str] = mapped_column(String(12))
+    #: instalments due from this day of the bank on
+    from_on: Mapped[date] = mapped_column(Date)
     #: the words the borrower agreed to, as they were read
     consent_text: Mapped[str] = mapped_column(Text)
     consent_language: Mapped[str] = mapped_column(String(8))

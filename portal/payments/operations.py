@@ -7,7 +7,7 @@ the answer is written: whatever breaks in between, the same key asks again for t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,20 +57,24 @@ class Attempt:
     provider_session: str | None
     checkout_url: str | None
     repeated: bool
+    provider_intent: str | None = None
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a payment is for: one loan the borrower designates (art. 560), or the plan in force."""
+    """What a payment is for: one loan the borrower designates (art. 560), or the plan in force; and the
+    link through which somebody else pays it."""
 
     loan_id: int | None
     plan_id: int | None
     left: Money
+    pay_link_id: int | None = None
 
     @property
     def key(self) -> str:
-        """The target as one text: "loan:12" or "plan:3"."""
-        return f"loan:{self.loan_id}" if self.loan_id is not None else f"plan:{self.plan_id}"
+        """The target as one text: "loan:12" or "plan:3"; two people may each pay the same amount."""
+        where = f"loan:{self.loan_id}" if self.loan_id is not None else f"plan:{self.plan_id}"
+        return where if self.pay_link_id is None else f"{where}:{self.pay_link_id}"
 
 
 def create_attempt(
@@ -84,6 +88,7 @@ def create_attempt(
     now: datetime,
     real_now: datetime,
     extra: ExtraChoice | None = None,
+    pay_link_id: int | None = None,
 ) -> Attempt:
     """Begin a payment of `amount` to a loan of the borrower, or with no `loan_ref` to the plan in force.
 
@@ -94,7 +99,8 @@ def create_attempt(
     first = _found(session, borrower_id, Payment.form_key == form_key)
     if first is not None:
         return first
-    target = target_for(session, borrower_id=borrower_id, loan_ref=loan_ref)
+    found = target_for(session, borrower_id=borrower_id, loan_ref=loan_ref)
+    target = replace(found, pay_link_id=pay_link_id)
     _refuse(amount, target.left)
     payment_id = _insert(session, borrower_id, target, amount, form_key, offered, now, real_now)
     if payment_id is None:
@@ -258,6 +264,7 @@ def _insert(
         "loan_id": target.loan_id,
         "plan_id": target.plan_id,
         "target": target.key,
+        "pay_link_id": target.pay_link_id,
         "amount_minor": amount.minor,
         "currency": amount.currency,
         "method": "stripe",
@@ -296,6 +303,7 @@ def attempt_of(row: Row[Any], *, repeated: bool) -> Attempt:
         provider_session=row.provider_session,
         checkout_url=row.checkout_url,
         repeated=repeated,
+        provider_intent=row.provider_intent,
     )
 
 

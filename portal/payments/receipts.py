@@ -7,57 +7,43 @@ does not fit what was asked for is kept apart and raises an alarm; it never reac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal import audit
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.models import Loan, LoanBalance
 from portal.accounts.operations import post_payment, rebalance
 from portal.db import upsert
 from portal.gateways.stripe import PaymentReport, ProviderEventSeen, Report
-from portal.jurisdictions import Jurisdiction
-from portal.keys import Keys
+from portal.gateways.stripe_reports import (
+    NOTHING,
+    DisputeReport,
+    DisputeWord,
+    RefundReport,
+    RefundWord,
+)
 from portal.messages import operations as messages
 from portal.money import Money
+from portal.payments import saved
 from portal.payments.allocation import Debt, Placed, facts_of, place
-from portal.payments.lifecycle import PAYMENT, PaymentAction, PaymentState
+from portal.payments.books import PROVIDER as PROVIDER
+from portal.payments.books import Books as Books
+from portal.payments.books import Outcome as Outcome
+from portal.payments.books import alarm
+from portal.payments.disputes import apply_dispute
+from portal.payments.lifecycle import CREDITED_STATES, PAYMENT, PaymentAction, PaymentState
 from portal.payments.models import Payment, ProviderEvent, UnplacedMoney
 from portal.payments.operations import locked, move
+from portal.payments.refunds import apply_refund
+from portal.payments.returns import settle
 from portal.plans.models import PlanLoan
 from portal.plans.operations import apply_receipt
 from portal.plans.receipts import extra_choice_of
 from portal.schedules.extra import ExtraChoice
-
-PROVIDER = audit.Actor("provider", "stripe")
-
-
-class Outcome(StrEnum):
-    """What became of an event."""
-
-    CREDITED = "credited"
-    SUSPENSE = "suspense"
-    NOTED = "noted"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True)
-class Books:
-    """What booking a payment needs to know of the installation and the moment."""
-
-    keys: Keys
-    pack: Jurisdiction
-    host: str
-    today: date
-    now: datetime
-    real_now: datetime
-    demonstration: bool = False
-
 
 #: What a report without money does to the payment's state, where the table has the move.
 _ACTIONS = {
@@ -79,7 +65,7 @@ def receive(session: Session, *, event: ProviderEventSeen, books: Books) -> Outc
             event_id=event.event_id,
             kind=event.kind,
             object_id=event.object_id,
-            facts=_facts(event.payment),
+            facts=_facts(event),
             received_at=books.now,
             applied_at=None,
             outcome=Outcome.WAITING,
@@ -90,7 +76,7 @@ def receive(session: Session, *, event: ProviderEventSeen, books: Books) -> Outc
     if first is None:
         known = session.scalar(select(ProviderEvent.outcome).where(ProviderEvent.event_id == event.event_id))
         return Outcome(known or Outcome.WAITING)
-    return _apply(session, event.event_id, event.payment, books)
+    return _apply(session, event, books)
 
 
 def apply_waiting(session: Session, *, books: Books, limit: int = 100) -> int:
@@ -102,7 +88,7 @@ def apply_waiting(session: Session, *, books: Books, limit: int = 100) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    outcomes = [_apply(session, row.event_id, _report(row.facts), books) for row in waiting]
+    outcomes = [_apply(session, _event(row), books) for row in waiting]
     return sum(outcome is not Outcome.WAITING for outcome in outcomes)
 
 
@@ -114,25 +100,55 @@ def set_aside_unknown(session: Session, *, before: datetime, books: Books) -> in
         .with_for_update(skip_locked=True)
     ).all()
     for row in waiting:
-        report = _report(row.facts)
-        paid = report.report is Report.PAID and report.amount_minor
-        outcome = _set_aside(session, row.event_id, None, report, "unknown_payment", books) if paid else None
-        _conclude(session, row.event_id, outcome or Outcome.NOTED, books)
+        event = _event(row)
+        report, outcome = event.payment, Outcome.NOTED
+        if report.report is Report.PAID and report.amount_minor:
+            outcome = _set_aside(session, row.event_id, None, report, "unknown_payment", books)
+        elif event.refund or event.dispute:
+            facts = {"event": row.event_id, "reason": "left_of_unknown_payment"}
+            alarm(session, row.object_id, facts, now=books.now)
+        _conclude(session, row.event_id, outcome, books)
     return len(waiting)
 
 
-def _apply(session: Session, event_id: str, report: PaymentReport, books: Books) -> Outcome:
-    if report.report in (Report.OTHER, Report.OPEN) or not report.reference:
+def _apply(session: Session, event: ProviderEventSeen, books: Books) -> Outcome:
+    if event.refund or event.dispute:
+        outcome = _money_left(session, event, books)
+        waits = outcome is Outcome.WAITING
+        return outcome if waits else _conclude(session, event.event_id, outcome, books)
+    return _apply_payment(session, event.event_id, event.payment, books)
+
+
+def _money_left(session: Session, event: ProviderEventSeen, books: Books) -> Outcome:
+    if event.refund is not None:
+        return apply_refund(session, event.refund, books)
+    assert event.dispute is not None
+    return apply_dispute(session, event.dispute, books)
+
+
+def _apply_payment(session: Session, event_id: str, report: PaymentReport, books: Books) -> Outcome:
+    if report.report is Report.OPEN or not report.reference:
+        return _conclude(session, event_id, Outcome.NOTED, books)
+    if report.report is Report.OTHER and not report.method:
         return _conclude(session, event_id, Outcome.NOTED, books)
     payment = locked(session, Payment.reference == report.reference)
     if payment is None:
         return Outcome.WAITING
     payment.asked_at = books.real_now
-    if report.report is Report.PAID:
+    if report.report is Report.OTHER:
+        outcome = _learn_method(payment, report)
+    elif report.report is Report.PAID:
         outcome = _money_came(session, event_id, payment, report, books)
     else:
         outcome = _word_came(session, payment, report, books)
     return _conclude(session, event_id, outcome, books)
+
+
+def _learn_method(payment: Payment, report: PaymentReport) -> Outcome:
+    """A charge tells how it was paid, which decides until when it can be sent back."""
+    if not _another_checkout(payment, report):
+        payment.paid_with = payment.paid_with or report.method
+    return Outcome.NOTED
 
 
 def _word_came(session: Session, payment: Payment, report: PaymentReport, books: Books) -> Outcome:
@@ -154,7 +170,7 @@ def _money_came(
     session: Session, event_id: str, payment: Payment, report: PaymentReport, books: Books
 ) -> Outcome:
     reason = _misfit(payment, report)
-    if payment.state == PaymentState.POSTED and not _another_checkout(payment, report):
+    if payment.state in CREDITED_STATES and not _another_checkout(payment, report):
         if reason is not None:
             _alarm(session, event_id, payment, report, f"contradicts:{reason}", books)
         return Outcome.NOTED
@@ -168,7 +184,24 @@ def _money_came(
         return Outcome.NOTED
     _succeed(session, payment, books)
     credit(session, payment, books)
+    saved.keep(session, payment, report, books)
+    _apply_what_waited(session, payment, books)
+    settle(session, payment, books)
     return Outcome.CREDITED
+
+
+def _apply_what_waited(session: Session, payment: Payment, books: Books) -> None:
+    """Refunds and disputes of this money that were told of before the money was."""
+    waiting = session.scalars(
+        select(ProviderEvent)
+        .where(ProviderEvent.outcome == Outcome.WAITING)
+        .order_by(ProviderEvent.received_at, ProviderEvent.event_id)
+    ).all()
+    for row in waiting:
+        event = _event(row)
+        told = event.refund or event.dispute
+        if told is not None and told.intent_id == payment.provider_intent:
+            _apply(session, event, books)
 
 
 def _misfit(payment: Payment, report: PaymentReport) -> str | None:
@@ -192,6 +225,7 @@ def _another_checkout(payment: Payment, report: PaymentReport) -> bool:
 def _learn(payment: Payment, report: PaymentReport) -> None:
     payment.provider_session = payment.provider_session or report.session_id
     payment.provider_intent = payment.provider_intent or report.intent_id
+    payment.paid_with = payment.paid_with or report.method
 
 
 def _succeed(session: Session, payment: Payment, books: Books) -> None:
@@ -338,19 +372,16 @@ def _alarm(
     reason: str,
     books: Books,
 ) -> None:
-    audit.record(
+    alarm(
         session,
-        actor=PROVIDER,
-        event="payment.alarm",
-        subject_kind="payment",
-        subject_ref=payment.id if payment is not None else event_id,
-        now=books.now,
-        facts={
+        payment.id if payment is not None else event_id,
+        {
             "event": event_id,
             "reason": reason,
             "amount_minor": report.amount_minor,
             "currency": report.currency,
         },
+        now=books.now,
     )
 
 
@@ -364,17 +395,24 @@ def _conclude(session: Session, event_id: str, outcome: Outcome, books: Books) -
     return outcome
 
 
-def _facts(report: PaymentReport) -> dict[str, Any]:
-    return {
-        "report": report.report,
-        "reference": report.reference,
-        "session_id": report.session_id,
-        "intent_id": report.intent_id,
-        "amount_minor": report.amount_minor,
-        "currency": report.currency,
-        "code": report.code,
-    }
+def _facts(event: ProviderEventSeen) -> dict[str, Any]:
+    """What we need of an event, no more: ids, amount, currency, status."""
+    if event.refund is not None:
+        return {"about": "refund", **asdict(event.refund)}
+    if event.dispute is not None:
+        return {"about": "dispute", **asdict(event.dispute)}
+    return {"about": "payment", **asdict(event.payment)}
 
 
-def _report(facts: dict[str, Any]) -> PaymentReport:
-    return PaymentReport(**{**facts, "report": Report(facts["report"])})
+def _event(row: ProviderEvent) -> ProviderEventSeen:
+    """An event as it was kept."""
+    facts = dict(row.facts)
+    about = facts.pop("about", "payment")
+    payment, refund, dispute = NOTHING, None, None
+    if about == "refund":
+        refund = RefundReport(**{**facts, "word": RefundWord(facts["word"])})
+    elif about == "dispute":
+        dispute = DisputeReport(**{**facts, "word": DisputeWord(facts["word"])})
+    else:
+        payment = PaymentReport(**{**facts, "report": Report(facts["report"])})
+    return ProviderEventSeen(row.event_id, row.kind, row.object_id, payment, refund, dispute)

@@ -111,6 +111,82 @@ def _remember(session: Session, plan_id: int, choice: ExtraChoice) -> None:
     )
 
 
+def recount(session: Session, *, payment_id: int, net: Money, now: datetime) -> None:
+    """Let a payment count for what of it was not taken back, `net`: instalments lose what they had of it,
+    the latest first, or get it again in their order. Each change is rows of its own; none is rewritten.
+
+    A plan that has ended stays ended: what it lacks then is shown, and is due on its loans. One in force
+    whose last instalment is paid by this is completed.
+    """
+    plans = select(PlanReceipt.plan_id).where(PlanReceipt.payment_id == payment_id).distinct()
+    for plan_id in session.scalars(plans.order_by(PlanReceipt.plan_id)).all():
+        _recount(session, plan_id, payment_id, net.minor, now)
+
+
+def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: datetime) -> None:
+    plan = session.execute(
+        select(Plan.state, Plan.reference).where(Plan.id == plan_id).with_for_update()
+    ).one()
+    due = [
+        (number, amount)
+        for number, amount in session.execute(
+            select(PlanInstalment.number, PlanInstalment.amount_minor)
+            .where(PlanInstalment.plan_id == plan_id)
+            .order_by(PlanInstalment.number)
+        )
+    ]
+    paid = _paid(session, plan_id)
+    room = sum(amount - paid.get(number, 0) for number, amount in due)
+    counted = _counted(session, plan_id, payment_id)
+    change = min(net, counted + room) - counted
+    if change == 0:
+        return
+    rows = spread(change, due, paid) if change > 0 else _taken_off(session, plan_id, payment_id, -change)
+    turn = session.scalar(
+        select(func.max(PlanReceipt.turn)).where(
+            PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id
+        )
+    )
+    session.add_all(
+        PlanReceipt(
+            created_at=now,
+            plan_id=plan_id,
+            number=number,
+            payment_id=payment_id,
+            amount_minor=minor,
+            turn=(turn or 0) + 1,
+        )
+        for number, minor in rows
+    )
+    session.flush()
+    audit.record(
+        session,
+        actor=audit.SYSTEM,
+        event="plans.receipt_recounted",
+        subject_kind="plan",
+        subject_ref=plan.reference,
+        now=now,
+        facts={"payment": payment_id, "change_minor": change},
+    )
+    if plan.state == PlanState.ACTIVE and room == change:
+        complete(session, plan_id=plan_id, now=now)
+
+
+def _taken_off(session: Session, plan_id: int, payment_id: int, minor: int) -> Iterator[tuple[int, int]]:
+    """(number, minor units below nought) of each instalment that loses something, the latest first."""
+    rows = session.execute(
+        select(PlanReceipt.number, func.sum(PlanReceipt.amount_minor))
+        .where(PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id)
+        .group_by(PlanReceipt.number)
+        .order_by(PlanReceipt.number.desc())
+    ).all()
+    for number, had in rows:
+        taken = min(minor, int(had))
+        if taken > 0:
+            minor -= taken
+            yield number, -taken
+
+
 def _counted(session: Session, plan_id: int, payment_id: int) -> int:
     found = session.execute(
         select(func.sum(PlanReceipt.amount_minor)).where(
