@@ -15,7 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms
-from portal.accounts.interest import BEARING, Accrual, Compounding, InterestTerms, RateChange, accrued
+from portal.accounts.interest import (
+    BEARING,
+    Accrual,
+    Compounding,
+    InterestTerms,
+    RateChange,
+    accrued_by_posting,
+)
 from portal.accounts.models import LedgerLine, Loan, LoanBalance, LoanRate
 from portal.accounts.reproduction import Entry
 from portal.money import Money, Rounding
@@ -59,21 +66,41 @@ class LoanLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class EstimateLine:
-    """The part of an estimate at one yearly rate: `balance_days` (an amount times days) x rate / year_days."""
+class BalanceOfDays:
+    """A balance and the days on which it was that: `product` is the one times the other."""
 
+    start: date
+    end: date
+    balance: Money
+    days: int
+
+    @property
+    def product(self) -> Money:
+        """Balance times days."""
+        return Money(self.balance.minor * self.days, self.balance.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateLine:
+    """The part of an estimate at one yearly rate, from `since` to the day before `until`: `balance_days` (an
+    amount times days) x rate / year_days. `days` are the balances of the days, which add up to it."""
+
+    since: date
+    until: date
     component: str
     rate: Decimal
     year_days: int
     balance_days: Money
     amount: Money
+    days: tuple[BalanceOfDays, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What a loan accrued from `since` up to the day before `until`: not posted, so not owed yet.
 
-    The amounts of the lines sum to `total`; each component was rounded once, as the named rule says.
+    The amounts of the lines sum to `total`. It is cut at the days on which the bank posts, because it rounds
+    each posting; each component was rounded once in each part, as the named rule says.
     """
 
     loan_id: int
@@ -126,14 +153,15 @@ def estimate(ledger: LoanLedger, *, as_of: date, stop: Stop | None = None) -> Es
     known = [entry for entry in ledger.entries if entry.line.posted_on <= as_of]
     since = ledger.last_posted(as_of)
     terms = ledger.terms if stop is None else stopped(ledger.terms, stop)
-    accrual = accrued(terms, (entry.line for entry in known), since=since, until=as_of)
+    lines = (entry.line for entry in known)
+    accruals = accrued_by_posting(terms, lines, since=since, until=as_of)
     return Estimate(
         loan_id=ledger.loan_id,
         loan_ref=ledger.loan_ref,
         since=since,
         until=as_of,
-        lines=tuple(estimate_lines(ledger, accrual)),
-        total=Money(accrual.minor, ledger.currency),
+        lines=tuple(line for accrual in accruals for line in estimate_lines(ledger, accrual)),
+        total=Money(sum(accrual.minor for accrual in accruals), ledger.currency),
         day_count=ledger.terms.day_count,
         compounding=ledger.terms.compounding,
         rounding=ledger.terms.rounding,
@@ -162,11 +190,18 @@ def estimate_lines(ledger: LoanLedger, accrual: Accrual) -> Iterator[EstimateLin
             if not part.rate:
                 continue
             yield EstimateLine(
+                since=accrual.since,
+                until=accrual.until,
                 component=component,
                 rate=part.rate,
                 year_days=part.year_days,
                 balance_days=Money(part.minor_days, ledger.currency),
                 amount=Money(minor, ledger.currency),
+                days=tuple(
+                    BalanceOfDays(one.start, one.end, Money(one.base, ledger.currency), one.days)
+                    for one in accrual.stretches
+                    if (one.component, one.rate, one.year_days) == (component, part.rate, part.year_days)
+                ),
             )
 
 

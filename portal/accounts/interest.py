@@ -108,12 +108,27 @@ class ComponentAccrual:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Days from `start` to the day before `end` on which one balance, `base`, bore one rate."""
+
+    start: date
+    end: date
+    component: str
+    rate: Decimal
+    year_days: int
+    base: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accrual:
-    """What accrued from `since` up to but without `until`, by component."""
+    """What accrued from `since` up to but without `until`, by component; `stretches` are the days behind
+    the balance-days, where they were asked for."""
 
     since: date
     until: date
     components: Mapping[str, ComponentAccrual]
+    stretches: tuple[Stretch, ...] = ()
 
     def __getitem__(self, component: str) -> ComponentAccrual:
         return self.components[component]
@@ -190,10 +205,10 @@ def accrued_by_posting(
     """What accrues from `since` up to but without `until`, cut at every posting day in between: each part
     is rounded as the bank will post it, and the last as if it posted on `until`.
 
-    Where interest compounds, the parts before count as posted. Raises ValueError when `until` is before
+    Where interest compounds, the parts before count as posted. The stretches are kept. Raises ValueError when `until` is before
     `since`, LedgerFault.
     """
-    walk, found = _Walk(terms, tuple(lines)), list[Accrual]()
+    walk, found = _Walk(terms, tuple(lines), keeps_stretches=True), list[Accrual]()
     days = (day for day in posting_days(terms, until=until) if since < day < until)
     for start, end in pairwise((since, *days, until)):
         found.append(walk.run(start, end))
@@ -208,6 +223,7 @@ class _Walk:
 
     terms: InterestTerms
     lines: Iterable[Line]
+    keeps_stretches: bool = False
     totals: Totals = field(default_factory=Totals)
     taken: int = 0
     ordered: list[Line] = field(init=False)
@@ -233,6 +249,7 @@ class _Walk:
         if until < since:
             raise ValueError("a period does not end before it starts")
         sums: dict[tuple[str, Decimal, int], int] = {}
+        stretches: list[Stretch] = []
         for anchor, start, end in self._stretches(since, until):
             self._take(start)
             spans = days_between(self.terms.day_count, start, end, anchor=anchor)
@@ -240,7 +257,10 @@ class _Walk:
                 for days, year in spans:
                     key = (component, rate, year)
                     sums[key] = sums.get(key, 0) + base * days
-        return Accrual(since, until, {name: self._component(name, sums) for name in BEARING})
+                    if self.keeps_stretches and base and rate:
+                        stretches.append(Stretch(start, end, *key, base=base, days=days))
+        components = {name: self._component(name, sums) for name in BEARING}
+        return Accrual(since, until, components, tuple(stretches))
 
     def _stretches(self, since: date, until: date) -> Iterator[tuple[date, date, date]]:
         """(start of the posting period, first day, day after the last) of stretches in which nothing changes."""

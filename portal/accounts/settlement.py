@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from portal.accounts.accrual import (
     stopped,
 )
 from portal.accounts.balance import COMPONENTS
-from portal.accounts.interest import Accrual
+from portal.accounts.interest import BEARING, Accrual, ComponentAccrual
 from portal.accounts.payoff import Payoff, payoff
 from portal.money import Money, divide
 
@@ -52,6 +53,17 @@ class SettlementPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class DayLine:
+    """What one day more adds at one rate: `balance` x rate / year_days; the amounts sum to `per_day`."""
+
+    component: str
+    rate: Decimal
+    year_days: int
+    balance: Money
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What pays a loan off on `on`. The parts and the fee sum to `total`; less `overpaid` it is `to_pay`.
 
@@ -76,6 +88,7 @@ class Settlement:
     to_pay: Money
     per_day: Money
     per_day_exact: Fraction
+    day_lines: tuple[DayLine, ...]
     is_estimate: bool
 
     @property
@@ -146,12 +159,28 @@ def settle(
         to_pay=money(found.to_pay),
         per_day=money(_rounded(found)),
         per_day_exact=found.per_day,
+        day_lines=tuple(_day_lines(found, ledger.currency)),
         is_estimate=found.is_estimate,
     )
 
 
 def _period(ledger: LoanLedger, accrual: Accrual) -> SettlementPeriod:
     return SettlementPeriod(accrual.since, accrual.until, tuple(estimate_lines(ledger, accrual)))
+
+
+def _day_lines(found: Payoff, currency: str) -> Iterator[DayLine]:
+    """Rounded for reading so that they sum to the day's rounded interest (largest remainders)."""
+    parts = [
+        (name, part)
+        for name in BEARING
+        for part in found.next_day[name].parts
+        if part.rate and part.minor_days
+    ]
+    whole = ComponentAccrual(tuple(part for _, part in parts), found.per_day, _rounded(found))
+    for (name, part), minor in zip(parts, whole.shares(), strict=True):
+        yield DayLine(
+            name, part.rate, part.year_days, Money(part.minor_days, currency), Money(minor, currency)
+        )
 
 
 def _rounded(found: Payoff) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo
 from portal.dates import Frequency, WorkingDays, add_months
 from portal.hardship.affordability import Budget
 from portal.jurisdictions import pack
-from portal.money import Money
+from portal.money import Money, rate
 from portal.plans.forming import terms_for
 from portal.plans.terms import LoanBasis, Terms, TermsRequest
 from portal.schedules.days import first_pay_day
@@ -47,6 +48,8 @@ class Policy:
     offer_lapses_days: int
     pause_after_refusal_days: int
     grace_days: int
+    #: a fraction of the principal not yet due, for paying before its day
+    early_repayment_fee: Decimal
     zone: str
 
     @classmethod
@@ -78,6 +81,7 @@ class Policy:
             offer_lapses_days=whole("offer_lapses_days", 14),
             pause_after_refusal_days=whole("pause_after_refusal_days", 14),
             grace_days=whole("grace_days", 3),
+            early_repayment_fee=rate(str(given.get("early_repayment_fee", "0%"))),
             zone=bank.zone,
         )
 

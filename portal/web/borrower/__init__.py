@@ -6,13 +6,17 @@ from flask import Blueprint
 
 from portal.web.borrower import (
     agreement,
+    as_of,
     balance,
     documents,
     more,
     negotiation,
     pay,
+    pay_links,
     plan,
     propose,
+    settlement,
+    since,
     situation,
     statement,
     visits,
@@ -21,11 +25,15 @@ from portal.web.borrower import (
 blueprint = Blueprint("borrower", __name__, url_prefix="/my")
 for feature in (
     agreement,
+    as_of,
+    settlement,
+    since,
     balance,
     documents,
     more,
     negotiation,
     pay,
+    pay_links,
     plan,
     propose,
     situation,

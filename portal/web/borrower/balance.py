@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -62,32 +62,6 @@ def page(borrower: SignedInBorrower) -> str:
     return kept.page(borrower, (loans, around), make)
 
 
-@blueprint.get("/since/<notice_ref>")
-@borrower_only
-def since(borrower: SignedInBorrower, notice_ref: str) -> str:
-    """From the figure of one notice to now, with every line posted in between."""
-    p = portal()
-    with p.db.read() as connection:
-        balance = queries.balances_for(connection, borrower.borrower_id)
-        standing = standings.standing_for(
-            connection, borrower.borrower_id, now=p.clock.now(), notice_ref=notice_ref
-        )
-    at = standing.at_hand
-    facts = since_facts(standing, balance)
-    if at is None or at.notice_ref != notice_ref or facts["since"] is None:
-        abort(404)
-    named = [loan for loan in balance.loans if loan.loan_id in standing.named_loan_ids]
-    return render_template(
-        "borrower/balance/since.html",
-        standing=standing,
-        at=at,
-        named=named,
-        refs={loan.loan_id: loan.loan_ref for loan in named},
-        instalments=instalments_since(named, at),
-        **facts,
-    )
-
-
 @blueprint.get("/loans/<loan_ref>")
 @borrower_only
 def loan(borrower: SignedInBorrower, loan_ref: str) -> str:
@@ -128,13 +102,14 @@ def lines(borrower: SignedInBorrower, loan_ref: str) -> str:
 @blueprint.get("/loans/<loan_ref>/accrued")
 @borrower_only
 def accrued(borrower: SignedInBorrower, loan_ref: str) -> str:
-    """What one loan accrued since interest was last posted: an estimate, and how it is computed."""
-    p = portal()
+    """What one loan accrued since interest was last posted, to today or to the day asked for: an estimate,
+    and how it is computed."""
+    p, on = portal(), day_asked()
     with p.db.read() as connection:
         view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
         stops = stops_of(latest_plan_for(connection, borrower.borrower_id))
         found = accrual.accrued_for(
-            connection, borrower.borrower_id, as_of=max(view.as_of, p.clock.today()), stops=stops
+            connection, borrower.borrower_id, as_of=day_ahead(view, on or p.clock.today()), stops=stops
         )
     return render_template(
         "borrower/balance/accrued.html",
@@ -190,6 +165,11 @@ def total(borrower: SignedInBorrower, currency: str, figure: str) -> str:
         href=lambda one: links_of(loans[one.loan_ref], on)(one.figure),
         orders=(),
     )
+
+
+def day_ahead(view: LoanView, day: date) -> date:
+    """`day`, no earlier than the books of the loan end and no later than a year after."""
+    return min(max(view.as_of, day), view.as_of + timedelta(days=as_of.DAYS_AHEAD))
 
 
 def day_asked() -> date | None:
@@ -262,17 +242,6 @@ def principal_of(view: LoanView) -> explanation.DuePrincipal:
     return explanation.due_principal(
         view.terms, settled=part.paid + part.forgiven, due=view.principal_due, as_of=view.as_of
     )
-
-
-def instalments_since(
-    named: Iterable[LoanView], at: standings.NoticeStanding
-) -> list[tuple[LoanView, Mapping[str, Any]]]:
-    """The instalments that fell due after the notice's day, loan by loan."""
-    return [
-        (view, {"due_on": part.due_on, "amount": Money(part.principal_minor, view.currency)})
-        for view in named
-        for part in explanation.instalments_between(view.terms, after=at.stated_on, until=view.as_of)
-    ]
 
 
 def running(found: Iterable[LineView], figure: str, currency: str) -> list[tuple[LineView, Money, Money]]:
