@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, repeat
 from typing import NamedTuple
 
@@ -76,19 +76,22 @@ def make_of(request: ScheduleRequest, amounts: Sequence[int], keep: Keep) -> Sch
 def _given(
     request: ScheduleRequest, charges: Charges, left: _Left, amounts: Sequence[int], keep: Keep
 ) -> list[Part]:
+    whole, equal_principal = left, request.method is Method.EQUAL_PRINCIPAL
+    if equal_principal:  # carried interest comes on top of their interest, in equal parts
+        left = replace(left, carried=0)
     if keep is Keep.COUNT:
-        paid = _as_told(request, charges, left, amounts[:-1])
-        balance = left.balance - sum(part.principal for part in paid)
-        if len(paid) < len(amounts) - 1 or balance <= 0:
+        parts = _as_told(request, charges, left, amounts[:-1])
+        balance = left.balance - sum(part.principal for part in parts)
+        if len(parts) < len(amounts) - 1 or balance <= 0:
             raise UnableToSchedule(Unschedulable.BELOW_ONE_UNIT)
-        _refuse_too_many(left.period + len(amounts))
-        carried = left.carried - sum(part.carried for part in paid)
-        return [*paid, settle(balance, charges, left.period + len(paid))._replace(carried=carried)]
-    usual = amounts[-2:][0]
-    more = repeat(usual, LONGEST + 1 - len(amounts))
-    parts = _as_told(request, charges, left, (*amounts[:-1], max(amounts[-1], usual), *more))
+        carried = left.carried - sum(part.carried for part in parts)
+        parts.append(settle(balance, charges, left.period + len(parts))._replace(carried=carried))
+    else:
+        usual = amounts[-2:][0]
+        more = repeat(usual, LONGEST + 1 - len(amounts))
+        parts = _as_told(request, charges, left, (*amounts[:-1], max(amounts[-1], usual), *more))
     _refuse_too_many(left.period + len(parts))
-    return parts
+    return with_carried(parts, whole.carried, request.residue) if equal_principal else parts
 
 
 def _as_told(request: ScheduleRequest, charges: Charges, left: _Left, amounts: Sequence[int]) -> list[Part]:
@@ -97,8 +100,7 @@ def _as_told(request: ScheduleRequest, charges: Charges, left: _Left, amounts: S
         return list(paid_down(left.balance, charges, left.period, amounts, left.carried))
     before = accumulate(amounts, initial=0)
     taken = [min(amount, left.balance - sum_) for amount, sum_ in zip(amounts, before) if sum_ < left.balance]
-    parts = list(principal_parts(left.balance, charges, left.period, taken))
-    return with_carried(parts, left.carried, request.residue)
+    return list(principal_parts(left.balance, charges, left.period, taken))
 
 
 def _assembled(request: ScheduleRequest, parts_of: Callable[[Charges, _Left], Iterable[Part]]) -> Schedule:

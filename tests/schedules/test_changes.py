@@ -120,6 +120,17 @@ def test_another_pay_day_keeps_the_amounts() -> None:
     assert [row.due_on.day for row in change.after.rows] == [18, 31, 30, 31, 30, 31, 31, 30, 31]
 
 
+def test_the_last_instalment_of_equal_principal_keeps_what_it_carries() -> None:
+    plain = running(
+        annual_rate=rate("12%"), method=Method.EQUAL_PRINCIPAL, grace=Grace.BOTH, grace_count=1,
+        grace_interest=GraceInterest.CARRIED,
+    )  # fmt: skip
+    change = new_pay_day(plain, 8, 20)
+
+    assert faults(change.after, changed=True) == []
+    assert [difference.amount_minor for difference in change.differences] == [0]
+
+
 def test_re_ageing_spreads_what_was_missed_and_its_interest_bears_none() -> None:
     plain = running(annual_rate=rate("12%"), fee=yuan("3.00"))
     change = re_age(plain, 3, date(2026, 6, 20))
