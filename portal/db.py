@@ -110,9 +110,10 @@ class Row(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, sort_order=-1)
 
 
-def append_only(table: Table) -> None:
-    """Let `table` take new rows only: the database itself refuses UPDATE and DELETE."""
-    triggers(table, append_only_sql(table.name))
+def append_only(table: Table, *, leaves: str = "") -> None:
+    """Let `table` take new rows only: the database itself refuses UPDATE and DELETE. `leaves` is the
+    condition, over `OLD`, under which a row may go all the same."""
+    triggers(table, append_only_sql(table.name, leaves=leaves))
 
 
 def triggers(table: Table, statements: Iterable[dict[str, str]]) -> None:
@@ -127,22 +128,23 @@ def triggers(table: Table, statements: Iterable[dict[str, str]]) -> None:
         )
 
 
-def append_only_sql(name: str) -> list[dict[str, str]]:
+def append_only_sql(name: str, *, leaves: str = "") -> list[dict[str, str]]:
     """The triggers that make a table append-only, per dialect; migrations use the same text."""
+    goes = f"IF TG_OP = 'DELETE' AND {leaves} THEN RETURN OLD; END IF; " if leaves else ""
     made: list[dict[str, str]] = []
     for verb in ("UPDATE", "DELETE"):
         made.append(
             {
                 "dialect": "sqlite",
                 "sql": f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
-                f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END",
+                f"{f'WHEN NOT {leaves} ' if leaves and verb == 'DELETE' else ''}BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END",
             }
         )
     made.append(
         {
             "dialect": "postgresql",
             "sql": f"CREATE FUNCTION {name}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
-            f"BEGIN RAISE EXCEPTION '{name} is append-only'; END $$",
+            f"BEGIN {goes}RAISE EXCEPTION '{name} is append-only'; END $$",
         }
     )
     made.append(

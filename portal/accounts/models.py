@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -243,6 +243,40 @@ def taken_sql() -> list[dict[str, str]]:
     ]
 
 
-append_only(LedgerLine.__table__)  # type: ignore[arg-type]
+class WithdrawnLine(Row):
+    """A line of the bank that left the ledger with the batch that had brought it, when that was undone. Kept
+    for ever: every line there ever was stands in the ledger or here."""
+
+    __tablename__ = "withdrawn_line"
+    #: the id it had in the ledger
+    line_id: Mapped[int] = mapped_column(index=True)
+    #: intake_batch.id
+    batch_id: Mapped[int] = mapped_column(ForeignKey("intake_batch.id"), index=True)
+    withdrawn_at: Mapped[datetime]
+    loan_id: Mapped[int]
+    line_ref: Mapped[str] = mapped_column(String(48))
+    source: Mapped[str] = mapped_column(String(8))
+    posted_on: Mapped[date] = mapped_column(Date)
+    kind: Mapped[str] = mapped_column(String(24))
+    cost_minor: Mapped[int]
+    fee_minor: Mapped[int]
+    penalty_interest_minor: Mapped[int]
+    interest_minor: Mapped[int]
+    principal_minor: Mapped[int]
+    suspense_minor: Mapped[int]
+    memo: Mapped[str] = mapped_column(String(200))
+    reverses_id: Mapped[int | None]
+    of_line_id: Mapped[int | None]
+    external_ref: Mapped[str] = mapped_column(String(64))
+    payment_id: Mapped[int | None]
+
+
+#: A line may leave the ledger only while its batch is being undone, and only when it stands among the
+#: withdrawn ones already.
+LEAVES = """EXISTS (SELECT 1 FROM withdrawn_line w JOIN intake_batch b ON b.id = w.batch_id
+    WHERE w.line_id = OLD.id AND b.state = 'undoing')"""
+
+append_only(LedgerLine.__table__, leaves=LEAVES)  # type: ignore[arg-type]
+append_only(WithdrawnLine.__table__)  # type: ignore[arg-type]
 triggers(LedgerLine.__table__, taken_sql())  # type: ignore[arg-type]
 append_only(IssuedStatement.__table__)  # type: ignore[arg-type]

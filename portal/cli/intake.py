@@ -13,7 +13,7 @@ from portal.cli.groups import OperatorGroup
 from portal.intake import operations
 from portal.intake.checks import Progress
 from portal.intake.mapping import BadMapping, Mapping, load_mapping
-from portal.intake.operations import Applied, Refused, Sound
+from portal.intake.operations import Applied, Held, Refused, Sound
 from portal.intake.rejections import Rejection, write_report
 
 group = OperatorGroup("intake", help="Take in a batch of the bank's files.")
@@ -50,6 +50,8 @@ def apply(directory: Path, name: str, errors: Path | None) -> None:
     )
     if isinstance(answer, Refused):
         _refuse(answer, errors or portal.settings.data_dir / "intake-errors.csv")
+    if isinstance(answer, Held):
+        raise SystemExit(3)
     _tell(answer)
 
 
@@ -61,7 +63,12 @@ def check(directory: Path, name: str, errors: Path | None) -> None:
     """Check everything in DIRECTORY and change nothing."""
     portal = installation()
     answer = operations.check_batch(
-        portal.db, directory=directory, mapping=_mapping(name), now=portal.clock.now(), progress=_progress()
+        portal.db,
+        directory=directory,
+        mapping=_mapping(name),
+        keys=portal.keys,
+        now=portal.clock.now(),
+        progress=_progress(),
     )
     if isinstance(answer, Refused):
         _refuse(answer, errors or portal.settings.data_dir / "intake-errors.csv")

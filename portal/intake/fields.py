@@ -252,17 +252,6 @@ def date_pattern(form: str) -> re.Pattern[str]:
     return re.compile("".join(_DATE_TOKENS.get(piece) or re.escape(piece) for piece in pieces))
 
 
-def cell_pattern(field: Field) -> str:
-    """What a plain, unquoted cell of this kind looks like; the quick look at a whole line."""
-    if field.kind in AMOUNTS:
-        return r"-?[0-9.]{1,16}"
-    if field.kind == "ref" and not field.optional:
-        return rf"{_REF_FORM}"
-    if field.kind == "number":
-        return "[0-9]{1,6}"
-    return '[^,"\x00-\x1f\x7f�]*'
-
-
 @dataclass(frozen=True, slots=True)
 class Forms:
     """How a mapping writes dates, moments, amounts and lists."""

@@ -1,211 +1,276 @@
 """The checks of the ledger file: each line by itself, against its earlier self, and what it reverses.
 
-Lines pass once. Reversals, and lines whose fees and costs come as one figure, are settled at the
-end, so that the order of the rows does not matter.
+The order of the rows does not matter. What holds for all lines is proved by the database; a line that
+fails the proof is named by the rules of `lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from portal.accounts.balance import Totals
-from portal.intake import queries
-from portal.intake.lines import ChargesLeft, CoreLine, core_line, line_faults, split_charges
-from portal.intake.queries import KnownLine
-from portal.intake.reading import Read, Row, Source, read_rows
-from portal.intake.rejections import Rejections
-from portal.intake.seen import SeenRefs
+from portal.accounts.balance import CHARGES, COMPONENTS, moves
+from portal.intake.lines import ChargesLeft, CoreLine, line_faults, split_charges
 
 if TYPE_CHECKING:
     from portal.intake.checks import Check
 
-#: Ledger rows whose earlier selves are looked up with one statement.
-CHUNK = 500
+#: What a line of the book and a staged one are compared by and drawn with.
+_AMOUNTS = ("cost", "fee", "penalty_interest", "interest", "principal")
+_FIELDS = (
+    "line", "line_ref", "loan_ref", "posted_on", "kind", *_AMOUNTS, "open", "memo", "reverses_ref", "external_ref",
+)  # fmt: skip
+_OWN = {
+    "disbursement": "principal",
+    "interest": "interest",
+    "penalty_interest": "penalty_interest",
+    "fee": "fee",
+    "cost": "cost",
+}
 
 
 class LedgerCheck:
-    """The ledger file: each line by itself, against its earlier self, and what it reverses."""
+    """The ledger file of one batch; leaves `in_sums`, what its new lines add up to per loan."""
 
     def __init__(self, check: Check) -> None:
-        self.check = check
-        self.form = check.mapping.files["ledger"]
-        self.waiting: list[tuple[int, CoreLine]] = []
-        self.reversals: list[tuple[int, CoreLine]] = []
-        #: per loan, the new lines that move fees or costs, where the file has one column for both
-        self.charged: dict[str, list[CoreLine]] = {}
-        self.touched: set[str] = set()
-        self.matched = 0
+        self.check, self.stage = check, check.stage
 
-    def row(self, line: int, row: Row) -> None:
-        """Check one row; it is counted when its chunk is flushed."""
-        one = core_line(row, self.form)
-        sound = self.check.refers("ledger", line, "loans", "loan_ref", one.loan_ref)
-        if one.posted_on > self.check.manifest.business_date:
-            date_ = self.check.manifest.business_date
-            self.check.fault("ledger", "posted_future", line, "posted_on", one.posted_on, business_date=date_)
-            sound = False
-        for reason, column in line_faults(one):
-            shown = "charges" if column in ("fee", "cost") and "charges" in row else column
-            self.check.fault("ledger", reason, line, shown, row.get(shown))
-            sound = False
-        if not sound:
-            self.check.refused["ledger"].add(one.line_ref)
-        elif one.loan_ref in self.check.loans:
-            self.waiting.append((line, one))
-            if len(self.waiting) >= CHUNK:
-                self.flush()
+    def staged(self) -> None:
+        """Check the staged lines, and add the new ones up."""
+        self.stage.run("CREATE TEMPORARY TABLE in_unsound (line bigint PRIMARY KEY)")
+        self.stage.run("CREATE TEMPORARY TABLE in_effect (line bigint PRIMARY KEY, effect text)")
+        self.stage.run("CREATE TEMPORARY TABLE in_split (line bigint PRIMARY KEY, cost bigint, fee bigint)")
+        if "ledger" in self.check.manifest.files:
+            self.merged = "charges" in self.check.mapping.files["ledger"].header_of
+            self.check.refers("ledger", "loans", "loan_ref")
+            self._each()
+            self._put_aside()
+            if self.check.checked.has_lines:
+                self._known()
+            self._reversals()
+            self._split()
+        self._add_up()
 
-    def flush(self) -> None:
-        """Tell new lines from those taken in before, and count the new ones."""
-        known: Mapping[str, KnownLine] = {}
-        if self.check.checked.has_lines:
-            known = queries.known_lines(self.check.connection, [one.line_ref for _, one in self.waiting])
-        for line, one in self.waiting:
-            before = known.get(one.line_ref)
-            if before is None:
-                self._count(line, one)
-            else:
-                self.matched += 1
-                merged = "charges" in self.form.header_of
-                if not _same(one, before, merged=merged):
-                    self.check.fault("ledger", "line_changed", line, "line_ref", one.line_ref)
-        self.waiting.clear()
+    @property
+    def lines(self) -> str:
+        """The staged lines that are new."""
+        return self.check.checked.lines
 
-    def finish(self, named: SeenRefs) -> None:
-        """After the last line: reversals against what they reverse, splits, lines that went missing.
-        `named` are the references in the file."""
-        self.flush()
-        originals = self._originals()
-        for line, one in self.reversals:
-            self._reversal(line, one, originals)
-        self._split()
-        is_whole = self.check.manifest.mode == "full" and "ledger" not in self.check.unread
-        if is_whole and self.check.checked.has_lines:
-            self._lost(named)
+    def _each(self) -> None:
+        """Lines that do not fit their kind, or are posted after the business date."""
+        day = self.check.manifest.business_date
+        at = f"'{day.isoformat()}'"
+        sql = f"""
+            SELECT {", ".join(_FIELDS)} FROM in_ledger
+            WHERE posted_on > {at} OR {_does_not_fit()} ORDER BY line"""  # noqa: S608
+        bad = []
+        for row in self.stage.rows(sql):
+            number, line = row[0], self._line(row)
+            bad.append(number)
+            if line.posted_on > day:
+                self.check.refuse(
+                    "ledger", number, "posted_future", "posted_on", line.posted_on, business_date=day
+                )
+            for reason, column in line_faults(line):
+                shown = "charges" if column in ("fee", "cost") and self.merged else column
+                self.check.refuse("ledger", number, reason, shown, self._shown(line, shown))
+            if len(bad) >= 10_000:
+                self._unsound(bad)
+                bad.clear()
+        self._unsound(bad)
 
-    def _count(self, line: int, one: CoreLine) -> None:
-        self.touched.add(one.loan_ref)
-        if one.charges_minor is not None or one.amounts["fee"] or one.amounts["cost"]:
-            self.charged.setdefault(one.loan_ref, []).append(one)
-        if one.kind == "reversal":
-            self.reversals.append((line, one))
-        else:
-            totals = self.check.totals.setdefault(one.loan_ref, Totals())
-            totals.add(effect=one.kind, amounts=one.amounts)
+    def _shown(self, line: CoreLine, column: str) -> Any:
+        if column == "charges":
+            return line.amounts["fee"] + line.amounts["cost"] + (line.charges_minor or 0)
+        return line.amounts[column] if column in line.amounts else getattr(line, column)
 
-    def _originals(self) -> dict[str, CoreLine | KnownLine]:
-        """The lines that reversals name: a second look at the file, then at what was taken in before."""
-        wanted = {one.reverses_ref for _, one in self.reversals if one.reverses_ref}
-        found: dict[str, CoreLine | KnownLine] = {}
-        if not wanted:
-            return found
-        if self.check.checked.has_lines:
-            for part in _parts(sorted(wanted)):
-                found.update(queries.known_lines(self.check.connection, part))
-        source = Source(
-            self.check.directory / self.form.file, self.form, self.check.mapping, self.check.currency_of
+    def _line(self, row: tuple[Any, ...]) -> CoreLine:
+        values = dict(zip(_FIELDS, row, strict=True))
+        return CoreLine(
+            line_ref=values["line_ref"],
+            loan_ref=values["loan_ref"],
+            posted_on=self.stage.day(values["posted_on"]),
+            kind=values["kind"],
+            amounts={name: values[name] for name in COMPONENTS},
+            charges_minor=values["open"] or None,
+            memo=values["memo"] or "",
+            reverses_ref=values["reverses_ref"],
+            external_ref=values["external_ref"] or "",
         )
-        for _, row in read_rows(source, Rejections(), Read()):
-            if row["line_ref"] in wanted and row["line_ref"] not in found:
-                one = core_line(row, self.form)
-                found[one.line_ref] = one
-        return found
 
-    def _reversal(self, line: int, one: CoreLine, originals: dict[str, CoreLine | KnownLine]) -> None:
-        ref = one.reverses_ref or ""
-        original = originals.get(ref)
-        if original is None:
-            if ref not in self.check.refused["ledger"]:
-                self.check.fault("ledger", "unknown_ref", line, "reverses_ref", ref, target=self.form.file)
+    def _unsound(self, numbers: Iterable[int]) -> None:
+        self.stage.fill("in_unsound", ("line",), ((number,) for number in numbers))
+
+    def _put_aside(self) -> None:
+        """Lines refused, and lines of loans that are not there, count no further."""
+        self.stage.run("""
+            INSERT INTO in_unsound SELECT s.line FROM in_ledger s
+            WHERE NOT EXISTS (SELECT 1 FROM in_loans t WHERE t.loan_ref = s.loan_ref)
+            AND NOT EXISTS (SELECT 1 FROM loan l WHERE l.loan_ref = s.loan_ref)
+            AND NOT EXISTS (SELECT 1 FROM in_unsound u WHERE u.line = s.line)""")
+        if not self.stage.value("SELECT EXISTS (SELECT 1 FROM in_unsound)"):
             return
-        reason = _reversal_fault(one, original)
-        if reason is not None:
-            self.check.fault("ledger", reason, line, "reverses_ref", ref, original=ref)
-            return
-        originals[ref] = KnownLine((), (), original.kind, original.loan_ref, original.amounts, reversed=True)
-        totals = self.check.totals.setdefault(one.loan_ref, Totals())
-        totals.add(effect=original.kind, amounts=one.amounts)
+        self.stage.run("""
+            INSERT INTO in_refused (kind, ref)
+            SELECT 'ledger', s.line_ref FROM in_ledger s JOIN in_unsound u ON u.line = s.line""")
+        self.stage.run("DELETE FROM in_ledger WHERE line IN (SELECT line FROM in_unsound)")
+
+    def _known(self) -> None:
+        """Lines taken in before: unchanged, and in a full batch all there."""
+        charges = "s.fee + s.cost + s.open <> k.fee_minor + k.cost_minor"
+        apart = "s.fee <> k.fee_minor OR s.cost <> k.cost_minor"
+        sql = f"""
+            SELECT s.line, s.line_ref FROM in_ledger s
+            JOIN ledger_line k ON k.source = 'core' AND k.line_ref = s.line_ref
+            JOIN loan l ON l.id = k.loan_id LEFT JOIN ledger_line o ON o.id = k.reverses_id
+            WHERE l.loan_ref <> s.loan_ref OR k.posted_on <> s.posted_on OR k.kind <> s.kind
+            OR k.principal_minor <> s.principal OR k.interest_minor <> s.interest
+            OR k.penalty_interest_minor <> s.penalty_interest OR {charges if self.merged else apart}
+            OR k.memo <> COALESCE(s.memo, '') OR k.external_ref <> COALESCE(s.external_ref, '')
+            OR COALESCE(o.line_ref, '') <> COALESCE(s.reverses_ref, '') ORDER BY s.line"""  # noqa: S608
+        for number, ref in self.stage.rows(sql):
+            self.check.refuse("ledger", number, "line_changed", "line_ref", ref)
+        self.stage.run("""
+            CREATE TEMPORARY TABLE in_new AS SELECT s.* FROM in_ledger s WHERE NOT EXISTS (
+                SELECT 1 FROM ledger_line k WHERE k.source = 'core' AND k.line_ref = s.line_ref)""")
+        self.stage.analyze("in_new")
+        self.stage.run("CREATE INDEX in_new_line ON in_new (line)")
+        self.check.checked.lines = "in_new"
+        if self.check.manifest.mode == "full" and "ledger" not in self.check.unread:
+            lost = """
+                SELECT k.line_ref FROM ledger_line k WHERE k.source = 'core'
+                AND NOT EXISTS (SELECT 1 FROM in_ledger s WHERE s.line_ref = k.line_ref)
+                AND NOT EXISTS (SELECT 1 FROM in_refused r WHERE r.kind = 'ledger' AND r.ref = k.line_ref)
+                ORDER BY k.line_ref"""
+            for (ref,) in self.stage.rows(lost):
+                self.check.fault("ledger", "line_lost", None, "line_ref", ref, original=ref)
+
+    def _reversals(self) -> None:
+        """Each reversal against the line it names: in the file, or taken in before."""
+        staged = "o.fee + o.cost + o.open, o.penalty_interest, o.interest, o.principal"
+        held = "k.fee_minor + k.cost_minor, k.penalty_interest_minor, k.interest_minor, k.principal_minor"
+        own = "s.fee + s.cost + s.open, s.penalty_interest, s.interest, s.principal"
+        sql = f"""
+            SELECT s.reverses_ref, s.line, s.loan_ref, o.kind, o.loan_ref, k.kind, kl.loan_ref, u.id,
+                EXISTS (SELECT 1 FROM in_refused r WHERE r.kind = 'ledger' AND r.ref = s.reverses_ref),
+                {own}, {staged}, {held}
+            FROM {self.lines} s
+            LEFT JOIN in_ledger o ON o.line_ref = s.reverses_ref
+            LEFT JOIN ledger_line k ON k.source = 'core' AND k.line_ref = s.reverses_ref
+            LEFT JOIN loan kl ON kl.id = k.loan_id
+            LEFT JOIN ledger_line u ON u.reverses_id = k.id
+            WHERE s.kind = 'reversal' ORDER BY s.reverses_ref, s.line"""  # noqa: S608
+        self.stage.pour("in_effect", ("line", "effect"), self._effects(self.stage.rows(sql)))
+
+    def _effects(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
+        undone = ""
+        for ref, number, loan, kind, in_loan, held_kind, held_loan, undone_by, refused, *amounts in rows:
+            own, staged, held = amounts[:4], amounts[4:8], amounts[8:]
+            original = held_kind or kind
+            if original is None:
+                if not refused:
+                    file = self.check.mapping.files["ledger"].file
+                    self.check.refuse("ledger", number, "unknown_ref", "reverses_ref", ref, target=file)
+                continue
+            reason = _reversal_fault(
+                original,
+                same_loan=(held_loan or in_loan) == loan,
+                again=undone_by is not None or undone == ref,
+                opposite=own == [-minor for minor in (held if held_kind else staged)],
+            )
+            if reason is not None:
+                self.check.refuse("ledger", number, reason, "reverses_ref", ref, original=ref)
+            else:
+                undone = ref
+                yield number, original
 
     def _split(self) -> None:
-        """Fees and costs of payments and reversals, where the file states only their sum."""
-        for loan_ref, lines in self.charged.items():
-            if all(one.charges_minor is None for one in lines):
-                continue
-            totals = self.check.totals[loan_ref]
-            before = _left_before(totals, lines)
-            known = self._known_splits(lines)
-            splits = split_charges(lines, before, known)
-            self.check.checked.splits.update(splits)
-            kinds = {one.line_ref: one for one in lines}
-            for ref, (cost, fee) in splits.items():
-                effect = self._effect(kinds[ref], kinds)
-                if effect is not None:
-                    totals.add(effect=effect, amounts={"cost": cost, "fee": fee}, lines=0)
-
-    def _effect(self, one: CoreLine, batch: Mapping[str, CoreLine]) -> str | None:
-        if one.kind != "reversal":
-            return one.kind
-        ref = one.reverses_ref or ""
-        if ref in batch:
-            return batch[ref].kind
-        known = queries.known_lines(self.check.connection, [ref]).get(ref)
-        return known.kind if known else None
-
-    def _known_splits(self, lines: list[CoreLine]) -> dict[str, tuple[int, int]]:
-        wanted = [one.reverses_ref for one in lines if one.reverses_ref]
-        if not (wanted and self.check.checked.has_lines):
-            return {}
-        found = queries.known_lines(self.check.connection, wanted)
-        return {ref: (line.amounts["cost"], line.amounts["fee"]) for ref, line in found.items()}
-
-    def _lost(self, named: SeenRefs) -> None:
-        """A full batch must hold every line taken in before."""
-        if self.matched == queries.core_line_count(self.check.connection):
+        """Fees and costs of payments and reversals where the file states only their sum. Where a loan has
+        no costs at all, everything is fees; only the others are looked at line by line."""
+        if not self.merged:
             return
-        for ref in queries.core_line_refs(self.check.connection):
-            if ref in named:
-                continue
-            self.check.fault("ledger", "line_lost", None, "line_ref", ref, original=ref)
+        sql = f"""
+            SELECT {", ".join(f"s.{name}" for name in _FIELDS)}, COALESCE(b.cost_left, 0), COALESCE(b.fee_left, 0),
+                COALESCE(k.cost_minor, 0), COALESCE(k.fee_minor, 0)
+            FROM {self.lines} s
+            LEFT JOIN ({_CHARGES_LEFT}) b ON b.loan_ref = s.loan_ref
+            LEFT JOIN ledger_line k ON k.source = 'core' AND k.line_ref = s.reverses_ref
+            WHERE (s.open <> 0 OR s.fee <> 0 OR s.cost <> 0) AND (
+                s.loan_ref IN (SELECT loan_ref FROM {self.lines} WHERE cost <> 0) OR b.has_cost > 0)
+            ORDER BY s.loan_ref"""  # noqa: S608
+        rows = self.stage.rows(sql)
+        splits = (
+            (number, cost, fee)
+            for _, lines in groupby(rows, key=lambda row: row[2])
+            for number, cost, fee in self._splits(list(lines))
+        )
+        self.stage.pour("in_split", ("line", "cost", "fee"), splits)
+        self.stage.analyze("in_split")
+
+    def _splits(self, rows: list[tuple[Any, ...]]) -> Iterator[tuple[int, int, int]]:
+        lines = [self._line(row[: len(_FIELDS)]) for row in rows]
+        left = ChargesLeft(*rows[0][-4:-2])
+        known = {
+            line.reverses_ref: (cost, fee)
+            for line, (*_, cost, fee) in zip(lines, rows, strict=True)
+            if line.reverses_ref and (cost or fee)
+        }
+        numbers = {line.line_ref: row[0] for line, row in zip(lines, rows, strict=True)}
+        for ref, (cost, fee) in split_charges(lines, left, known).items():
+            yield numbers[ref], cost, fee
+
+    def _add_up(self) -> None:
+        """What the new lines of each loan move, per component."""
+        effect = "COALESCE(e.effect, s.kind)"
+        sums = []
+        for what in ("owed", "paid", "forgiven"):
+            kinds = ", ".join(f"'{kind}'" for kind in _LINE_KINDS if moves(kind) == what)
+            sign = "" if what == "owed" else "-"
+            for name in COMPONENTS:
+                amount = {"cost": "COALESCE(x.cost, s.cost)", "fee": "COALESCE(x.fee, s.fee + s.open)"}
+                value = f"{sign}({amount.get(name, f's.{name}')})"
+                sums.append(
+                    f"CAST(sum(CASE WHEN {effect} IN ({kinds}) THEN {value} ELSE 0 END) AS bigint) AS {name}_{what}"
+                )
+        self.stage.run(f"""
+            CREATE TEMPORARY TABLE in_sums AS
+            SELECT s.loan_ref, count(*) AS lines, {", ".join(sums)} FROM {self.lines} s
+            LEFT JOIN in_effect e ON e.line = s.line LEFT JOIN in_split x ON x.line = s.line
+            WHERE s.kind <> 'reversal' OR e.effect IS NOT NULL GROUP BY s.loan_ref""")  # noqa: S608
+        self.stage.unique("in_sums", "loan_ref")
+        self.stage.analyze("in_sums")
+        self.check.checked.new_lines = int(self.stage.value("SELECT COALESCE(sum(lines), 0) FROM in_sums"))
 
 
-def _left_before(totals: Totals, lines: list[CoreLine]) -> ChargesLeft:
-    """Costs and fees left before `lines`: what the sums hold now, less what `lines` charged."""
-    left = ChargesLeft()
-    for name in ("cost", "fee"):
-        now = totals.owed[name] - totals.paid[name] - totals.forgiven[name]
-        setattr(left, name, now - sum(one.amounts[name] for one in lines))
-    return left
+#: What is left of a loan's costs and fees by the bank's own lines, and whether it ever had costs.
+_CHARGES_LEFT = """
+    SELECT l.loan_ref, CAST(sum(g.cost_minor) AS bigint) AS cost_left, CAST(sum(g.fee_minor) AS bigint) AS fee_left,
+        max(abs(g.cost_minor)) AS has_cost
+    FROM ledger_line g JOIN loan l ON l.id = g.loan_id
+    WHERE g.source = 'core' AND (g.cost_minor <> 0 OR g.fee_minor <> 0) GROUP BY l.loan_ref"""
+#: Kinds a bank's file may have, reversals apart.
+_LINE_KINDS = (*sorted(CHARGES), "payment", "waiver")
 
 
-def _same(one: CoreLine, before: KnownLine, *, merged: bool) -> bool:
-    if not merged:
-        return one.content == before.content
-    fees = one.amounts["fee"] + one.amounts["cost"] + (one.charges_minor or 0)
-    content = (*one.content[:4], fees, *one.content[5:])
-    return content == before.content_merged
+def _does_not_fit() -> str:
+    """Whether a staged line is one that `lines.line_faults` complains of."""
+    parts = [*_AMOUNTS, "open"]
+    all_of = " + ".join(f"abs({name})" for name in parts)
+    own = "CASE kind " + " ".join(f"WHEN '{kind}' THEN {name}" for kind, name in _OWN.items()) + " END"
+    above = " OR ".join(f"{name} > 0" for name in parts)
+    charges = ", ".join(f"'{kind}'" for kind in sorted(CHARGES))
+    return f"""CASE
+        WHEN kind IN ({charges}) THEN reverses_ref IS NOT NULL OR {own} <= 0 OR {all_of} <> {own}
+        WHEN kind = 'reversal' THEN reverses_ref IS NULL OR {all_of} = 0
+        ELSE reverses_ref IS NOT NULL OR {all_of} = 0 OR {above} END"""
 
 
-def _reversal_fault(one: CoreLine, original: CoreLine | KnownLine) -> str | None:
-    if original.kind == "reversal":
+def _reversal_fault(kind: str, *, same_loan: bool, again: bool, opposite: bool) -> str | None:
+    if kind == "reversal":
         return "reversal_kind"
-    if original.loan_ref != one.loan_ref:
+    if not same_loan:
         return "reversal_loan"
-    if isinstance(original, KnownLine) and original.reversed:
+    if again:
         return "reversal_again"
-    if _flat(one) != tuple(-minor for minor in _flat(original)):
-        return "reversal_amount"
-    return None
-
-
-def _flat(line: CoreLine | KnownLine) -> tuple[int, ...]:
-    """Amounts with fees and costs added up, which is all that a merged column can be compared by."""
-    charges = line.amounts["fee"] + line.amounts["cost"]
-    if isinstance(line, CoreLine):
-        charges += line.charges_minor or 0
-    return (charges, *(line.amounts[name] for name in ("penalty_interest", "interest", "principal")))
-
-
-def _parts(refs: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(refs), CHUNK):
-        yield refs[start : start + CHUNK]
+    return None if opposite else "reversal_amount"

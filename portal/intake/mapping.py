@@ -75,9 +75,7 @@ class FileForm:
     @property
     def amount_columns(self) -> dict[str, str]:
         """header -> field, of the columns that the manifest totals."""
-        return {
-            header: field for header, field in self.columns.items() if self.fields[field].kind in AMOUNTS
-        }
+        return {header: field for header, field in self.columns.items() if self.fields[field].kind in AMOUNTS}
 
 
 @dataclass(frozen=True)

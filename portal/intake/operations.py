@@ -1,34 +1,43 @@
 """Taking in a batch: check everything, then apply all of it in one transaction, or nothing.
 
-The same batch again changes nothing. Two intakes at once follow each other: the second finds the
-first one's batch and answers that it is there.
+Each file is read once, into staging tables beside the book; what was checked there is what is applied,
+whatever happens to the files meanwhile. The same batch again changes nothing. Two intakes at once follow
+each other: the second finds the first one's batch and answers that it is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, delete, insert, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal import audit
-from portal.db import Database
+from portal.db import TRIES, Database, is_retryable
 from portal.intake import queries
 from portal.intake.checks import Check, Checked, Progress
+from portal.intake.drift import Finding, Limits
 from portal.intake.manifest import LastBatch, Manifest, check_files, check_order, read_manifest
 from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.mapping import load_mapping
-from portal.intake.models import IntakeBatch, IntakeFile
+from portal.intake.models import IntakeBatch, IntakeBefore, IntakeFile
 from portal.intake.rejections import Rejections
-from portal.intake.writing import OPERATOR, BatchWriter, ChangedMeanwhile
+from portal.intake.stage import Stage
+from portal.intake.undo import marks
+from portal.intake.writing import OPERATOR, BatchWriter
 from portal.keys import Keys
 
 #: The advisory lock that lets one intake at a time write on PostgreSQL; SQLite has one writer anyway.
-_LOCK = 7_211_001
+LOCK = 7_211_001
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,30 @@ class Refused:
 
 @dataclass(frozen=True)
 class Sound:
-    """A batch that may be applied: what `check_batch` answers when nothing is wrong."""
+    """A batch that may be applied: what `check_batch` answers when nothing is wrong. `findings`: why a
+    second person must look first."""
 
     manifest: Manifest
     checked: Checked
     last: LastBatch | None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Held:
+    """In order, and not applied: it changes so much that a second person must release it first."""
+
+    manifest: Manifest
+    rows: Mapping[str, int]
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Release:
+    """Who asked for a batch and who else has released it, as staff.human_ref; None: nobody has."""
+
+    asked_by: str = ""
+    released_by: str | None = None
 
 
 class _Overtaken(Exception):
@@ -74,33 +102,29 @@ def apply_batch(
     keys: Keys,
     now: datetime,
     progress: Progress | None = None,
-) -> Applied | Refused:
+    limits: Limits | None = None,
+    release: Callable[[Manifest], Release] | None = None,
+) -> Applied | Refused | Held:
     """Take in the batch in `directory`, all of it or nothing.
 
-    `progress(step, done, total)` is called on the way. Raises BadMapping for a mapping that cannot
-    be used; everything that is wrong with the batch itself is in the answer.
+    `progress(step, done, total)` is called on the way. `release` says of a batch beyond the `limits`
+    whether a second person has let it through. Raises BadMapping for a mapping that cannot be used;
+    everything that is wrong with the batch itself is in the answer.
     """
     known = load_mapping(mapping) if isinstance(mapping, str) else mapping
     report = progress or _silent
     while True:
-        found = check_batch(database, directory=directory, mapping=known, now=now, progress=report)
-        if not isinstance(found, Sound):
-            return found
-        sound = found
-
-        def unit(session: Session, sound: Sound = sound) -> Applied:
-            return _write(
-                session, sound, directory=directory, mapping=known, keys=keys, now=now, progress=report
-            )
-
-        try:
-            return database.write(unit)
-        except _Overtaken:
-            continue
-        except ChangedMeanwhile as changed:
-            rejections = Rejections()
-            rejections.add("changed_meanwhile", changed.file)
-            return Refused(rejections, sound.checked.rows)
+        with _staging(database) as stage:
+            found = _check(database, stage, directory, known, keys, now, report, limits or Limits())
+            if not isinstance(found, Sound):
+                return found
+            released = release(found.manifest) if release else Release()
+            if found.findings and released.released_by is None:
+                return Held(found.manifest, found.checked.rows, found.findings)
+            try:
+                return _write(stage, found, released, mapping=known, keys=keys, now=now, progress=report)
+            except _Overtaken:
+                continue
 
 
 def check_batch(
@@ -108,60 +132,129 @@ def check_batch(
     *,
     directory: Path,
     mapping: str | BankMapping,
+    keys: Keys,
     now: datetime,
     progress: Progress | None = None,
+    limits: Limits | None = None,
 ) -> Sound | Applied | Refused:
     """Everything `apply_batch` checks, changing nothing: Sound, Applied (it is in already) or Refused."""
     known = load_mapping(mapping) if isinstance(mapping, str) else mapping
-    rejections = Rejections()
-    manifest = read_manifest(directory, known, rejections)
-    if manifest is None:
-        return Refused(rejections, {})
-    with database.read() as connection:
-        repeated = queries.sequence_of(connection, digest=manifest.digest) is not None
-        last = queries.last_batch(connection)
-        if not repeated:
-            today = now.astimezone(ZoneInfo(known.forms.zone)).date()
-            taken = queries.has_sequence(connection, sequence=manifest.sequence)
-            check_order(manifest, known, last, today, taken, rejections)
-        check_files(directory, manifest, known, rejections)
-        if rejections:
-            return Refused(rejections, {})
-        if repeated:
-            return _repeated(manifest)
-        check = Check(
-            connection=connection,
-            directory=directory,
-            manifest=manifest,
-            mapping=known,
-            rejections=rejections,
-            progress=progress or _silent,
-        )
-        checked = check.run()
-    return Refused(rejections, checked.rows) if rejections else Sound(manifest, checked, last)
+    with _staging(database) as stage:
+        return _check(database, stage, directory, known, keys, now, progress or _silent, limits or Limits())
 
 
-def _write(
-    session: Session,
-    sound: Sound,
-    *,
+@contextmanager
+def _staging(database: Database) -> Iterator[Stage]:
+    """A connection of its own, with the staging tables; both are gone afterwards."""
+    connection = database.writer.connect()
+    try:
+        yield Stage(connection)
+    finally:
+        # not back to the pool: temporary tables and settings go with it
+        connection.invalidate()
+        connection.close()
+
+
+def _check(
+    database: Database,
+    stage: Stage,
     directory: Path,
     mapping: BankMapping,
     keys: Keys,
     now: datetime,
     progress: Progress,
+    limits: Limits,
+) -> Sound | Applied | Refused:
+    rejections = Rejections()
+    manifest = read_manifest(directory, mapping, rejections)
+    if manifest is None:
+        return Refused(rejections, {})
+    with database.read() as connection:
+        last, repeated = _known(connection, manifest, mapping, now, rejections)
+    check_files(directory, manifest, mapping, rejections)
+    if rejections:
+        return Refused(rejections, {})
+    if repeated:
+        return _repeated(manifest)
+    stage.begin()
+    check = Check(
+        stage=stage,
+        directory=directory,
+        manifest=manifest,
+        mapping=mapping,
+        keys=keys,
+        rejections=rejections,
+        progress=progress,
+        limits=limits,
+    )
+    checked = check.run()
+    findings = tuple(check.findings()) if not rejections else ()
+    stage.end()
+    return Refused(rejections, checked.rows) if rejections else Sound(manifest, checked, last, findings)
+
+
+def _known(
+    connection: Connection, manifest: Manifest, mapping: BankMapping, now: datetime, rejections: Rejections
+) -> tuple[LastBatch | None, bool]:
+    """The last batch, and whether this very one is in; its place in the order is checked."""
+    repeated = queries.sequence_of(connection, digest=manifest.digest) is not None
+    last = queries.last_batch(connection)
+    if not repeated:
+        today = now.astimezone(ZoneInfo(mapping.forms.zone)).date()
+        taken = queries.has_sequence(connection, sequence=manifest.sequence)
+        check_order(manifest, mapping, last, today, taken, rejections)
+    return last, repeated
+
+
+def _write(
+    stage: Stage,
+    sound: Sound,
+    release: Release,
+    *,
+    mapping: BankMapping,
+    keys: Keys,
+    now: datetime,
+    progress: Progress,
 ) -> Applied:
-    """One transaction: the batch's own row first, whose unique keys let one intake through."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    """One transaction on the stage's connection, run again as a whole when the database asks for it."""
+    for attempt in range(TRIES):
+        with Session(stage.connection, expire_on_commit=False) as session:
+            try:
+                answer = _apply(
+                    session, stage, sound, release, mapping=mapping, keys=keys, now=now, progress=progress
+                )
+                session.commit()
+                return answer
+            except DBAPIError as error:
+                session.rollback()
+                if attempt == TRIES - 1 or not is_retryable(error):
+                    raise
+        time.sleep(random.uniform(0.05, 0.2) * 2**attempt)  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")
+
+
+def _apply(
+    session: Session,
+    stage: Stage,
+    sound: Sound,
+    release: Release,
+    *,
+    mapping: BankMapping,
+    keys: Keys,
+    now: datetime,
+    progress: Progress,
+) -> Applied:
+    """The batch's own row first, whose unique keys let one intake through."""
+    lock(session)
     manifest = sound.manifest
-    if queries.last_batch(session) != sound.last:
+    if queries.last_batch(session) != sound.last or queries.sequence_of(session, digest=manifest.digest):
         raise _Overtaken
     rows = dict(sound.checked.rows)
-    _record_batch(session, manifest, mapping, rows, now)
+    batch_id = _record_batch(session, manifest, mapping, rows, release, now)
     writer = BatchWriter(
         session,
-        directory=directory,
+        stage=stage,
+        batch_id=batch_id,
         manifest=manifest,
         mapping=mapping,
         checked=sound.checked,
@@ -170,6 +263,7 @@ def _write(
         progress=progress,
     )
     writer.write()
+    new_lines = sound.checked.new_lines
     audit.record(
         session,
         actor=OPERATOR,
@@ -177,7 +271,14 @@ def _write(
         subject_kind="intake_batch",
         subject_ref=manifest.sequence,
         now=now,
-        facts={"bank": manifest.bank, "mode": manifest.mode, "rows": rows, "new_lines": writer.new_lines},
+        facts={
+            "bank": manifest.bank,
+            "mode": manifest.mode,
+            "rows": rows,
+            "new_lines": new_lines,
+            "asked_by": release.asked_by,
+            "released_by": release.released_by or "",
+        },
     )
     return Applied(
         bank=manifest.bank,
@@ -186,14 +287,29 @@ def _write(
         demonstration=manifest.demonstration,
         repeated=False,
         rows=rows,
-        new_lines=writer.new_lines,
+        new_lines=new_lines,
     )
 
 
+def lock(session: Session) -> None:
+    """Let one intake (or undo) at a time past this line."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    else:
+        session.connection()
+
+
 def _record_batch(
-    session: Session, manifest: Manifest, mapping: BankMapping, rows: Mapping[str, int], now: datetime
-) -> None:
-    values = {
+    session: Session,
+    manifest: Manifest,
+    mapping: BankMapping,
+    rows: Mapping[str, int],
+    release: Release,
+    now: datetime,
+) -> int:
+    # only the last batch can be undone: what the one before had changed need not be kept longer
+    session.execute(delete(IntakeBefore))
+    values: dict[str, Any] = {
         "created_at": now,
         "bank": manifest.bank,
         "batch_ref": manifest.batch,
@@ -204,8 +320,11 @@ def _record_batch(
         "manifest_sha256": manifest.digest,
         "demonstration": manifest.demonstration,
         "counts": dict(rows),
+        "marks": marks(session),
+        "applied_by": release.asked_by,
+        "released_by": release.released_by or "",
     }
-    batch_id = session.scalars(insert(IntakeBatch).returning(IntakeBatch.id), [values]).one()
+    batch_id: int = session.scalars(insert(IntakeBatch).returning(IntakeBatch.id), [values]).one()
     files = [
         {
             "created_at": now,
@@ -217,6 +336,7 @@ def _record_batch(
         for one in manifest.files.values()
     ]
     session.execute(insert(IntakeFile), files)
+    return batch_id
 
 
 def _repeated(manifest: Manifest) -> Applied:

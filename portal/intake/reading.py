@@ -1,8 +1,8 @@
 """From the bytes of one file to rows of typed values, one row in memory at a time.
 
 The header must equal the mapping's byte for byte in the declared encoding; no encoding is ever
-guessed, only named in the refusal. A plain line is matched as a whole; a line with a quotation mark
-or a fault is read cell by cell, so that each fault is named.
+guessed, only named in the refusal. This is the strict reading, cell by cell, in which each fault is
+named; blocks.py passes blocks of plain lines by without it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from portal.intake.fields import FILES, KEYS, FieldFault, Parser, Value, cell_pattern, parser_for
+from portal.intake.fields import FieldFault, Parser, Value, parser_for
 from portal.intake.mapping import FileForm
 from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.rejections import Rejections, excerpt_of
 
 #: The longest row, quoted line breaks included.
 LINE_LIMIT = 64 * 1024
+#: How much of a file is looked at as a whole.
+BLOCK = 128 * 1024
 _MARKS = (
     (codecs.BOM_UTF8, "UTF-8"),
     (codecs.BOM_UTF16_LE, "UTF-16 LE"),
@@ -68,38 +70,74 @@ def read_rows(source: Source, rejections: Rejections, seen: Read) -> Iterator[tu
     `seen` is filled: rows counted good or bad, the file's SHA-256, and whether it was read to its end.
     """
     with source.path.open("rb") as stream:
-        lines = _Lines(stream)
-        if _header_is_right(source, lines.next(), rejections):
-            rows = _Rows(source, rejections, seen)
+        lines = Lines(stream)
+        if header_is_right(source, lines.next(), rejections):
+            rows = Rows(source, rejections, seen)
             yield from rows.draw(lines)
             seen.complete = not rows.stopped
         lines.drain()
         seen.sha256 = lines.digest.hexdigest()
 
 
-class _Lines:
-    """Bounded reading of lines, hashing on the way."""
+class Lines:
+    """Bounded reading of lines or of blocks of whole lines, hashing on the way."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.digest = hashlib.sha256()
         self.offset = 0
         self.number = 0
+        self._waiting = io.BytesIO()
 
     def next(self) -> bytes:
-        raw = self.stream.readline(LINE_LIMIT + 1)
-        self.digest.update(raw)
+        """The next line with its end, cut beyond the limit; empty at the end of the file."""
+        raw = self._waiting.readline(LINE_LIMIT + 1)
+        if not raw.endswith(b"\n") and len(raw) <= LINE_LIMIT:
+            more = self.stream.readline(LINE_LIMIT + 1 - len(raw))
+            self.digest.update(more)
+            raw += more
         self.offset += len(raw)
         self.number += bool(raw)
         return raw
 
+    def block(self) -> bytes:
+        """Whole lines, about BLOCK bytes of them; what `next` has left of an earlier block goes first."""
+        rest = self._waiting.read()
+        if rest:
+            return rest
+        raw = self.stream.read(BLOCK)
+        if raw and not raw.endswith(b"\n"):
+            raw += self.stream.readline(LINE_LIMIT + 1)
+        self.digest.update(raw)
+        return raw
+
+    def took(self, block: bytes, lines: int) -> None:
+        """The block was read as a whole."""
+        self.offset += len(block)
+        self.number += lines
+
+    def back(self, block: bytes) -> int:
+        """The block is to be read line by line; how far the file will then have been read."""
+        self._waiting = io.BytesIO(block)
+        return self.offset + len(block)
+
     def drain(self) -> None:
+        """Hash what is left."""
         while block := self.stream.read(1 << 20):
             self.digest.update(block)
 
 
-class _Rows:
-    """The rows below the header."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row: its cells as text and, where it is good, its values."""
+
+    line: int
+    cells: list[str] | None
+    row: Row | None
+
+
+class Rows:
+    """The rows below the header, read strictly."""
 
     def __init__(self, source: Source, rejections: Rejections, seen: Read) -> None:
         self.source, self.rejections, self.seen = source, rejections, seen
@@ -107,35 +145,41 @@ class _Rows:
         form, mapping = source.form, source.mapping
         self.fields = list(form.columns.values())
         self.headers = list(form.columns)
-        specs = FILES[form.kind]
+        specs = form.fields
         self.parsers: list[Parser] = [
             parser_for(specs[name], mapping.forms, form.codes.get(name, {})) for name in self.fields
         ]
         self.personal = [specs[name].personal for name in self.fields]
-        joined = re.escape(mapping.delimiter).join(f"({cell_pattern(specs[name])})" for name in self.fields)
-        self.plain = re.compile(joined) if mapping.delimiter == "," else None
         self.legacy = mapping.encoding == "gb18030"
 
-    def draw(self, lines: _Lines) -> Iterator[tuple[int, Row]]:
+    def draw(self, lines: Lines) -> Iterator[tuple[int, Row]]:
+        """Each good row with its line number."""
         while not self.stopped:
-            start = lines.offset
-            raw = lines.next()
-            if not raw:
+            found = self.one(lines)
+            if found is None:
                 return
-            number = lines.number
-            self.seen.rows += 1
-            text = self._text(raw, start, number, lines)
-            if text is None:
-                continue
-            cells = self._cells(text, number)
-            row = self._values(cells, number) if cells is not None else None
-            if row is not None:
-                yield number, row
+            if found.row is not None:
+                yield found.line, found.row
+
+    def one(self, lines: Lines) -> Found | None:
+        """The next row, good or refused; None at the end of the file."""
+        start = lines.offset
+        raw = lines.next()
+        return self.read(raw, start, lines) if raw else None
+
+    def read(self, raw: bytes, start: int, lines: Lines) -> Found:
+        """The row that begins with the line `raw`, which was just taken from `lines` at byte `start`."""
+        number = lines.number
+        self.seen.rows += 1
+        text = self._text(raw, start, number, lines)
+        cells = self._cells(text, number) if text is not None else None
+        row = self._values(cells, number) if cells is not None else None
+        return Found(number, cells, row)
 
     def _fault(self, reason: str, number: int, **facts: Any) -> None:
         self.rejections.add(reason, self.source.form.file, line=number, **facts)
 
-    def _text(self, raw: bytes, start: int, number: int, lines: _Lines) -> str | None:
+    def _text(self, raw: bytes, start: int, number: int, lines: Lines) -> str | None:
         """The whole record as text without its line end, quoted line breaks included; None if refused."""
         if len(raw) > LINE_LIMIT:
             self.stopped = True
@@ -157,7 +201,7 @@ class _Rows:
 
     def _decoded(self, raw: bytes, start: int, number: int) -> str | None:
         encoding = "utf-8" if self.source.mapping.encoding == "utf-8-sig" else self.source.mapping.encoding
-        if self.legacy and _UTF8_RUN.search(raw) and _decodes(raw, "utf-8"):
+        if self.legacy and reads_as_utf8(raw) and _decodes(raw, "utf-8"):
             self._fault("mixed_encoding", number, offset=start, expected=encoding)
             return None
         try:
@@ -167,10 +211,6 @@ class _Rows:
             return None
 
     def _cells(self, text: str, number: int) -> list[str] | None:
-        if self.plain is not None:
-            match = self.plain.fullmatch(text)
-            if match is not None:
-                return list(match.groups())
         if text == "":
             self._fault("blank_line", number)
             return None
@@ -198,7 +238,7 @@ class _Rows:
                 self._bad_cell(fault, index, cell, number)
         if len(row) == len(cells):
             return row
-        self.seen.refused.add(str(row.get(KEYS[self.source.form.kind])))
+        self.seen.refused.add(self.source.form.key_of(row))
         return None
 
     def _bad_cell(self, fault: FieldFault, index: int, cell: str, number: int) -> None:
@@ -212,7 +252,7 @@ class _Rows:
         )
 
 
-def _header_is_right(source: Source, raw: bytes, rejections: Rejections) -> bool:
+def header_is_right(source: Source, raw: bytes, rejections: Rejections) -> bool:
     """Whether the header row is the declared one; otherwise everything that is wrong with it is named."""
     mapping, form = source.mapping, source.form
     if raw == mapping.header(form.kind) + mapping.line_end:
@@ -297,6 +337,11 @@ def _explain_names(file: str, wanted: list[str], found: list[str], rejections: R
             rejections.add("column_extra", file, line=1, column=excerpt_of(name, personal=False))
         elif found.count(name) > 1:
             rejections.add("column_repeated", file, line=1, column=name)
+
+
+def reads_as_utf8(raw: bytes) -> bool:
+    """Whether there is a run of Chinese in UTF-8 in it, which no text in GB18030 looks like by chance."""
+    return _UTF8_RUN.search(raw) is not None
 
 
 def _decodes(raw: bytes, encoding: str) -> bool:

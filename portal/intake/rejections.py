@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 from portal.intake.reasons import TEXTS
 
 #: A report keeps this many; the count goes on.
-KEPT = 100_000
+KEPT = 1_000_000
+#: Of them in memory.
+IN_MEMORY = 1_000
 _EXCERPT = 40
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -39,12 +43,14 @@ class Rejection:
 
 
 class Rejections:
-    """Collects rejections; knows how many rows of which files they touch."""
+    """Collects rejections; knows how many rows of which files they touch. The first thousand are held in
+    memory, the others in a private temporary file, so that a file of nothing but faults is reported in
+    as little memory as a good one."""
 
     def __init__(self) -> None:
         self.kept: list[Rejection] = []
         self.count = 0
-        self._rows: set[tuple[str, int]] = set()
+        self._spool: sqlite3.Connection | None = None
 
     def add(
         self,
@@ -58,21 +64,59 @@ class Rejections:
     ) -> None:
         """Refuse a row (`line`) or a file."""
         self.count += 1
-        if line is not None:
-            self._rows.add((file, line))
-        if self.count <= KEPT:
-            self.kept.append(Rejection(file, line, column, excerpt, reason, facts))
+        one = Rejection(file, line, column, excerpt, reason, facts)
+        if self.count <= IN_MEMORY:
+            self.kept.append(one)
+        elif self.count <= KEPT:
+            self._put(one)
+
+    def take(self, others: Rejections) -> None:
+        """Add all of `others`."""
+        for one in others:
+            self.add(one.reason, one.file, line=one.line, column=one.column, excerpt=one.excerpt, **one.facts)
 
     def __bool__(self) -> bool:
         return self.count > 0
 
     def __iter__(self) -> Iterator[Rejection]:
-        return iter(self.kept)
+        yield from self.kept
+        if self._spool is not None:
+            for file, line, column, excerpt, reason, facts in self._spool.execute("SELECT * FROM rejection"):
+                yield Rejection(file, line, column, excerpt, reason, json.loads(facts))
 
     @property
     def rows(self) -> int:
         """Rows refused, each counted once."""
-        return len(self._rows)
+        if self._spool is None:
+            return len({(one.file, one.line) for one in self.kept if one.line is not None})
+        for one in self.kept:
+            self._put(one, "row")
+        count: int = self._spool.execute(
+            "SELECT count(*) FROM (SELECT file, line FROM rejection WHERE line IS NOT NULL"
+            " UNION SELECT file, line FROM row)"
+        ).fetchone()[0]
+        return count
+
+    def _put(self, one: Rejection, table: str = "rejection") -> None:
+        if self._spool is None:
+            # an empty name is a temporary file that SQLite deletes itself
+            self._spool = sqlite3.connect("", isolation_level=None)
+            self._spool.execute("PRAGMA journal_mode = OFF")
+            for name in ("rejection", "row"):
+                self._spool.execute(
+                    f"CREATE TABLE {name} (file TEXT, line INTEGER, column TEXT, excerpt TEXT, reason TEXT, facts TEXT)"
+                )
+            self._spool.execute("BEGIN")
+        if table == "rejection" or one.line is not None:
+            values = (
+                one.file,
+                one.line,
+                one.column,
+                one.excerpt,
+                one.reason,
+                json.dumps(one.facts, default=str),
+            )
+            self._spool.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", values)  # noqa: S608
 
 
 def excerpt_of(text: str, *, personal: bool) -> str:
