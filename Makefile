@@ -7,7 +7,7 @@ PORT ?= 8000
 DEMO ?=
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: run test lint check bench lock messages docs clean
+.PHONY: run test lint check bench soak lock messages docs clean
 
 # uv where it is installed, else pip; both take the same pinned and hashed list.
 define install
@@ -61,6 +61,13 @@ $(VENV)/bench: requirements/bench.txt $(VENV)/dev
 bench: $(VENV)/bench
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.bench
+
+# The proofs at full size: five million steps of the machines, every planted bug, a thousand orders of twenty events,
+# a kill after every statement, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
+SOAK ?=
+soak: $(VENV)/dev
+	@$(BIN)/python -m tests.machine --postgres-only
+	@$(BIN)/python -m tests.soak $(SOAK)
 
 # Maintenance: pinned packages, catalogues, generated papers.
 lock: $(VENV)/dev
