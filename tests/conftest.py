@@ -36,6 +36,8 @@ _names = itertools.count(1)
 hypothesis.settings.register_profile("portal", deadline=None)
 #: `make check` tries fewer examples of each property; `make test` the usual hundred.
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=15)
+#: `make soak` tries many more.
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(os.environ.get("PORTAL_TEST_PROFILE", "portal"))
 
 

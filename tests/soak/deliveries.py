@@ -87,14 +87,14 @@ def run(url: str, folder: Path, *, deliveries: int, seed: int) -> Figures:
         Told(f"S-{number:06}", shuffler.randint(100, 900))
         for number in range(max(2, deliveries // PER_PAYMENT))
     ]
-    borrower_id, loans = _people(database)
+    borrower_id, loans = begin_people(database)
     late = payments[::LATE]
-    _payments(database, borrower_id, loans, [one for one in payments if one not in set(late)])
+    begin_payments(database, borrower_id, loans, [one for one in payments if one not in set(late)])
     pile = list(storm(payments, deliveries, shuffler))
     seen = Told2xx()
     with serving(environ, SERVERS) as servers:
         begun = time.monotonic()
-        _deliver(pile, servers, seen, at_third=lambda: _payments(database, borrower_id, loans, late))
+        _deliver(pile, servers, seen, at_third=lambda: begin_payments(database, borrower_id, loans, late))
         seconds = time.monotonic() - begun
     _sweep(environ, database)
     credits = _check(database, pile, seen)
@@ -110,7 +110,8 @@ def run(url: str, folder: Path, *, deliveries: int, seed: int) -> Figures:
     )
 
 
-def _people(database: Database) -> tuple[int, list[int]]:
+def begin_people(database: Database) -> tuple[int, list[int]]:
+    """A borrower and her large loans."""
     keys = Keys(pepper=PEPPER, master=MASTER)
 
     def unit(session) -> tuple[int, list[int]]:  # type: ignore[no-untyped-def]
@@ -125,7 +126,7 @@ def _people(database: Database) -> tuple[int, list[int]]:
     return database.write(unit)
 
 
-def _payments(database: Database, borrower_id: int, loans: list[int], payments: list[Told]) -> None:
+def begin_payments(database: Database, borrower_id: int, loans: list[int], payments: list[Told]) -> None:
     """Rows as `create_attempt` leaves them; closed at once, because one loan takes one open payment of an amount."""
     rows = [
         {

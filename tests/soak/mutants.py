@@ -104,8 +104,8 @@ MUTANTS = (
     Mutant(
         "a payment counts twice for its plan",
         "portal/plans/receipts.py",
-        "    taken = min(minor, amount - paid.get(number, 0))\n",
-        "    taken = min(minor, amount)\n",
+        "        taken = min(minor, amount - paid.get(number, 0))\n",
+        "        taken = min(minor, amount)\n",
     ),
 )
 
