@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from portal.money import EXPONENTS
 from portal.web.locale import LOCALES, _babel_locale, amount_formatter, negotiate
@@ -49,6 +50,18 @@ def test_compiled_amounts_are_babels(minor: int, locale: str, currency: str) -> 
     wanted = format_decimal(Decimal(minor).scaleb(-exponent), pattern, locale=_babel_locale(locale))
 
     assert amount_formatter(locale, currency, False)(minor) == wanted
+
+
+@given(st.integers(-(10**12), 10**12), st.sampled_from(LOCALES), st.sampled_from(sorted(EXPONENTS)))
+def test_amounts_with_their_sign_are_babels_but_for_the_yuan_and_the_true_minus(
+    minor: int, locale: str, currency: str
+) -> None:
+    value = Decimal(minor).scaleb(-EXPONENTS[currency])
+    wanted = format_currency(value, currency, locale=_babel_locale(locale))
+
+    text = amount_formatter(locale, currency, True)(minor)
+
+    assert text == escape(wanted.replace("CN¥", "¥").replace("-", "−"))
 
 
 def test_yuan_has_one_sign_in_every_language() -> None:
