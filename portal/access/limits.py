@@ -43,6 +43,9 @@ STAFF_LOGIN_ALL = Limit(
 STATEMENTS_HOUR = Limit(
     "statements_hour", HOUR, 60, "each is kept for good: a person needs a few, a script would fill the disk"
 )
+PAYMENTS_BEGUN = Limit(
+    "payments_begun", 600, 10, "one borrower, link or network: a person begins a few, a tester of cards many"
+)
 
 #: Tries of one code; the database also has it as a constraint.
 TRIES = 5

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from portal.accounts.models import Loan
 from portal.money import Money
-from portal.payments.models import Payment, UnplacedMoney
+from portal.payments.models import Payment, SuspenseMove, UnplacedMoney
 from portal.payments.operations import Attempt, attempt_of
 from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
 from portal.plans.outlook import OpenInstalment
@@ -58,7 +58,8 @@ class CountedView:
 
 @dataclass(frozen=True)
 class PaymentView:
-    """One payment of a borrower. `set_aside`: money came that did not fit and the bank is looking at it."""
+    """One payment of a borrower. `set_aside`: money came that did not fit and the bank is looking at it;
+    `asked`: what was asked for, where other money came and was placed; `by_helper`: somebody else paid."""
 
     payment_id: int
     reference: str
@@ -110,6 +111,12 @@ _PAYMENTS = (
 )
 
 
+#: Unplaced money that was placed or given back.
+SETTLED = select(SuspenseMove.unplaced_id).where(
+    SuspenseMove.unplaced_id.is_not(None), SuspenseMove.kind != "keep", SuspenseMove.state == "done"
+)
+
+
 def payment_for(connection: Connection, borrower_id: int, reference: str) -> PaymentView | None:
     """The borrower's payment of that reference; somebody else's is nothing."""
     row = connection.execute(
@@ -118,7 +125,9 @@ def payment_for(connection: Connection, borrower_id: int, reference: str) -> Pay
     if row is None:
         return None
     aside = connection.execute(
-        select(UnplacedMoney.amount_minor, UnplacedMoney.currency).where(UnplacedMoney.payment_id == row.id)
+        select(UnplacedMoney.amount_minor, UnplacedMoney.currency).where(
+            UnplacedMoney.payment_id == row.id, UnplacedMoney.id.not_in(SETTLED)
+        )
     ).first()
     view = _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
     return replace(view, counted=_counted(connection, row.id, row.currency))

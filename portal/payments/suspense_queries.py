@@ -17,6 +17,7 @@ from portal.borrowers.models import Borrower
 from portal.keys import Keys
 from portal.money import EXPONENTS, Money
 from portal.payments.models import Payment, SuspenseMove, UnplacedMoney
+from portal.payments.queries import SETTLED
 from portal.plans.models import Plan
 
 
@@ -131,19 +132,12 @@ def suspense_of(
 def suspense_count(connection: Connection) -> int:
     """How many there are."""
     unplaced = connection.scalar(
-        select(func.count()).select_from(UnplacedMoney).where(UnplacedMoney.id.not_in(_settled()))
+        select(func.count()).select_from(UnplacedMoney).where(UnplacedMoney.id.not_in(SETTLED))
     )
     overpaid = connection.scalar(
         select(func.count()).select_from(LoanBalance).where(LoanBalance.suspense_minor > 0)
     )
     return int(unplaced or 0) + int(overpaid or 0)
-
-
-def _settled() -> Any:
-    """Unplaced money that found its place."""
-    return select(SuspenseMove.unplaced_id).where(
-        SuspenseMove.unplaced_id.is_not(None), SuspenseMove.kind != "keep", SuspenseMove.state == "done"
-    )
 
 
 def _unplaced(
@@ -166,7 +160,7 @@ def _unplaced(
         .outerjoin(Payment, Payment.id == UnplacedMoney.payment_id)
         .outerjoin(Borrower, Borrower.id == Payment.borrower_id)
         .outerjoin(Loan, Loan.id == Payment.loan_id)
-        .where(UnplacedMoney.id == only if only is not None else UnplacedMoney.id.not_in(_settled()))
+        .where(UnplacedMoney.id == only if only is not None else UnplacedMoney.id.not_in(SETTLED))
     )
     rows: Any = connection.execute(statement).all()
     moves = _moves(connection, SuspenseMove.unplaced_id, [row.id for row in rows])

@@ -20,6 +20,7 @@ from portal.web.borrower import (
     situation,
     statement,
     visits,
+    why,
 )
 
 blueprint = Blueprint("borrower", __name__, url_prefix="/my")
@@ -39,5 +40,6 @@ for feature in (
     situation,
     statement,
     visits,
+    why,
 ):
     blueprint.register_blueprint(feature.blueprint)

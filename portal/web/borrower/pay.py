@@ -26,12 +26,11 @@ from portal.schedules.extra import ExtraChoice
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.locale import current_locale, money_text
+from portal.web.methods import online_methods
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("pay", __name__)
 
-#: What the provider's page may offer, where the bank's policy names nothing else.
-ONLINE_METHODS = ("alipay", "wechat_pay", "card")
 #: How often the return page asks for itself again while the answer is on its way, and how soon.
 LOOKS, SOON_SECONDS, LATER_SECONDS = 40, 3, 10
 #: A checkout that ends this soon is not worth going to.
@@ -192,23 +191,10 @@ def _means(borrower: SignedInBorrower) -> Means:
         balance=balance,
         instalment=instalment,
         references={loan.loan_ref: transfer_reference(p.keys, loan.loan_ref) for loan in balance.loans},
-        methods=_methods(),
+        methods=online_methods(),
         transfer_first=rules.payment_methods[0] == "bank_transfer",
         aged=tuple(loan.loan_ref for loan in old),
     )
-
-
-def _methods() -> tuple[str, ...]:
-    """The online methods in the order in which this device can use them; none without a provider."""
-    settings = portal().settings
-    if not portal().stripe.available:
-        return ()
-    named = tuple(settings.bank.policy.get("online_methods", ONLINE_METHODS))
-    allowed = [method for method in named if method != "card" or settings.card_payments]
-    if "Mobi" in request.headers.get("User-Agent", ""):
-        # a phone cannot scan the code that its own screen shows
-        allowed.sort(key=lambda method: ("alipay", "card", "wechat_pay").index(method))
-    return tuple(allowed)
 
 
 def _choose(borrower: SignedInBorrower, form: PayForm, means: Means) -> str:
@@ -298,7 +284,7 @@ def _posted() -> Chosen:
 
 def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
     p, locale = portal(), current_locale()
-    methods = _methods()
+    methods = online_methods()
     if not methods:
         raise ProviderRefused("not_available")
     offered = {"methods": list(methods), "locale": locale, "title": p.settings.bank.name(locale)}

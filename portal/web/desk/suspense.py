@@ -10,7 +10,8 @@ from wtforms import StringField, TextAreaField
 from portal.money import Money
 from portal.payments import returning, suspense
 from portal.payments.checkout import books_of
-from portal.payments.suspense import Person, UnableToMove, Wish
+from portal.payments.placing import UnableToMove
+from portal.payments.suspense import Person, Wish
 from portal.payments.suspense_queries import SuspenseDetail, suspense_of, suspense_rows
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
