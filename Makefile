@@ -61,6 +61,7 @@ $(VENV)/bench: requirements/bench.txt $(VENV)/dev
 bench: $(VENV)/bench
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.webhooks
 	@$(BIN)/python -m tests.bench.schedules
 	@$(BIN)/python -m tests.bench.amounts
 
