@@ -15,8 +15,15 @@ ROOT = Path(__file__).parent.parent.parent
 PAPER = ROOT / "docs/engine.md"
 MODULES = (
     "portal/money.py",
+    "portal/schedules/making.py",
+    "portal/schedules/request.py",
+    "portal/schedules/schedule.py",
     "portal/schedules/parts.py",
     "portal/schedules/declining.py",
+    "portal/schedules/levelling.py",
+    "portal/schedules/batch.py",
+    "portal/schedules/changes.py",
+    "portal/schedules/extra.py",
     "portal/schedules/days.py",
     "portal/schedules/apr.py",
     "portal/schedules/daycount.py",
@@ -52,6 +59,18 @@ def test_every_public_function_is_named(module: str) -> None:
 
     assert f"`{module}`" in paper
     assert [name for name in names if not re.search(rf"\b{name}\b", paper)] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("portal/schedules/")])
+def test_every_function_of_the_schedules_has_an_example_that_runs(module: str) -> None:
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    public = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    examples = _examples()
+
+    assert [node.name for node in public if not re.search(rf"\b{node.name}\(", examples)] == []
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
 
 
 def test_a_notebook_needs_neither_database_nor_web_framework() -> None:
