@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -62,7 +61,9 @@ def _checkouts(app: Flask, book: Book) -> None:
     def create_session() -> Response:
         def make() -> dict[str, Any]:
             origin = request.host_url.rstrip("/")
-            return book.new_session(_session_facts(nested(request.form)), account=_account(), origin=origin)
+            return book.new_session(
+                _session_facts(nested(request.form), book.now()), account=_account(), origin=origin
+            )
 
         return _once(book, make)
 
@@ -212,7 +213,7 @@ def _refuse_unknown(params: Mapping[str, Any], known: frozenset[str]) -> None:
             raise invalid("parameter_unknown", f"Received unknown parameter: {name}", name)
 
 
-def _session_facts(params: Mapping[str, Any]) -> dict[str, Any]:
+def _session_facts(params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """The checkout that these parameters ask for, or Stripe's refusal of the first that is wrong."""
     _refuse_unknown(params, _SESSION)
     if params.get("mode") != "payment":
@@ -235,7 +236,7 @@ def _session_facts(params: Mapping[str, Any]) -> dict[str, Any]:
         "success_url": params["success_url"],
         "cancel_url": params.get("cancel_url") or params["success_url"],
         "locale": _one_of(params.get("locale", "en"), LOCALES, "locale"),
-        "expires_at": _life(params["expires_at"]),
+        "expires_at": _life(params["expires_at"], now),
     }
 
 
@@ -304,8 +305,8 @@ def _one_of(value: str, allowed: Any, name: str) -> str:
     return value
 
 
-def _life(text: str) -> int:
+def _life(text: str, now: float) -> int:
     ends = int(text) if text.isascii() and text.isdigit() else 0
-    if not time.time() + SHORTEST_LIFE - 5 <= ends <= time.time() + LONGEST_LIFE + 5:
+    if not now + SHORTEST_LIFE - 5 <= ends <= now + LONGEST_LIFE + 5:
         raise invalid("parameter_invalid", "expires_at is 30 minutes to 24 hours away", "expires_at")
     return ends

@@ -79,7 +79,7 @@ class Rules:
     @classmethod
     def of(cls, policy: Mapping[str, Any], currency: str) -> Rules:
         """The rules in a bank's policy; without a word of it, two people decide on every refund."""
-        above = Money.from_file(str(policy.get("refund_second_person_above", "0.00")), currency)
+        above = Money.from_file(str(policy.get("second_person_for_money_above", "0.00")), currency)
         return cls(above, LAST_DAYS)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.accounts.corrections import GAVE_WAY, PLACES, post_charge_back, post_refund, post_reversal
@@ -25,6 +25,10 @@ from portal.payments.models import Dispute, Payment, Refund
 from portal.payments.operations import move
 from portal.plans.receipts import recount
 
+#: Whether anything of a payment was ever asked back or disputed: nearly always not, and then nothing is to do.
+_EVER_LEFT = select(
+    or_(*(exists().where(kind.payment_id == bindparam("payment_id")) for kind in (Refund, Dispute)))
+)
 _POSTS = {"refund": post_refund, "charge_back": post_charge_back}
 
 
@@ -53,7 +57,7 @@ def settle(session: Session, payment: Payment, books: Books) -> None:
     What the ledger cannot take back (the money was moved on by hand since) is an alarm, and the rest is
     booked all the same.
     """
-    if payment.state not in CREDITED_STATES:
+    if payment.state not in CREDITED_STATES or not session.scalar(_EVER_LEFT, {"payment_id": payment.id}):
         return
     lines = _lines(session, payment.id)
     wanted = _wanted(session, payment, _paid(lines))
@@ -75,8 +79,19 @@ def gone_minor(session: Session, payment_id: int) -> int:
 
 
 def _lines(session: Session, payment_id: int) -> list[LedgerLine]:
-    """The payment's own lines that stand: not undone, or only to make room for the bank's own line of it."""
-    undoing = aliased(LedgerLine)
+    """The payment's own lines that stand: not undone, or only to make room for the bank's own line of it, so
+    long as the bank has not undone that one: what it took back itself cannot go back again here."""
+    undoing, core, undone = aliased(LedgerLine), aliased(LedgerLine), aliased(LedgerLine)
+    bank_took_it = (
+        exists()
+        .where(
+            core.loan_id == undoing.loan_id,
+            core.source == "core",
+            core.line_ref == undoing.external_ref,
+            undone.reverses_id == core.id,
+        )
+        .correlate(undoing)
+    )
     return list(
         session.scalars(
             select(LedgerLine)
@@ -84,7 +99,7 @@ def _lines(session: Session, payment_id: int) -> list[LedgerLine]:
             .where(
                 LedgerLine.payment_id == payment_id,
                 LedgerLine.kind == "payment",
-                or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY)),
+                or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY) & ~bank_took_it),
             )
             .order_by(LedgerLine.id)
         )

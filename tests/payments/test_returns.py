@@ -4,6 +4,7 @@ the plan has ended, one state in the end, and never more taken back than came (M
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from collections.abc import Sequence
 
@@ -35,6 +36,10 @@ from tests.payments.telling import (
 from tests.payments.test_receipts import planned, receipts_of
 
 pytestmark = pytest.mark.slow
+
+#: 300 lives on each database in the soak, fewer in every other run.
+SOAK = os.environ.get("PORTAL_TEST_PROFILE") == "soak"
+LIVES = 100 if SOAK else 12
 
 
 @pytest.fixture
@@ -208,18 +213,22 @@ SIX = {
 }
 
 
-def test_all_orders_of_six_events_with_refund_and_dispute_end_alike(
+def test_orders_of_six_events_with_refund_and_dispute_end_alike(
     sqlite_database: Database, keys: Keys
 ) -> None:
-    """720 orders, one final state; orders that begin alike share their beginning (see test_receipts)."""
+    """720 orders, one final state; orders that begin alike share their beginning (see test_receipts). Only
+    the soak tells them all; else those in which the money, the failed refund and the dispute change places."""
     borrower_id = lin(sqlite_database, keys)
     planned(sqlite_database, borrower_id, [20_000, 50_000])
     attempt = begin(sqlite_database, borrower_id)
+    fixed = () if SOAK else ("late", "closed")
     events = {name: make(attempt) for name, make in SIX.items()}
     ends: list[Standing] = []
 
     def tell_all(session: Session, still: frozenset[str]) -> None:
         if not still:
+            for name in fixed:
+                receipts.receive(session, event=events[name], books=books(keys))
             ends.append(standing(session, attempt.payment_id))
         for name in still:
             savepoint = session.begin_nested()
@@ -229,9 +238,9 @@ def test_all_orders_of_six_events_with_refund_and_dispute_end_alike(
             session.expire_all()
 
     with Session(sqlite_database.writer) as session:
-        tell_all(session, frozenset(events))
+        tell_all(session, frozenset(set(events) - set(fixed)))
 
-    assert len(ends) == 720
+    assert len(ends) == (720 if SOAK else 24)
     (end,) = set(ends)
     assert (end.state, end.net) == ("disputed", 3_000)
 
@@ -272,36 +281,60 @@ def a_life(attempt: Attempt, chance: random.Random) -> list[ProviderEventSeen]:
     return told
 
 
+def left_of(told: Sequence[ProviderEventSeen], total: int) -> tuple[str, int]:
+    """The state and the net amount that these events leave, worked out from them alone."""
+    refunds: dict[str, tuple[bool, int]] = {}
+    gone, disputed = 0, False
+    for event in told:
+        if event.refund is not None:
+            is_gone = refunds.get(event.refund.refund_id, (False, 0))[0] or event.refund.word == "succeeded"
+            refunds[event.refund.refund_id] = (is_gone, event.refund.amount_minor or 0)
+    failed = {e.refund.refund_id for e in told if e.refund and e.refund.word in ("failed", "cancelled")}
+    refunded = sum(minor for name, (is_gone, minor) in refunds.items() if is_gone and name not in failed)
+    of_dispute = [event.dispute for event in told if event.dispute]
+    if any(one.withdrawn for one in of_dispute) and not any(one.reinstated for one in of_dispute):
+        gone, disputed = of_dispute[0].amount_minor or 0, True
+    net = max(0, total - refunded - gone)
+    if disputed:
+        return "disputed", net
+    return ("posted" if not refunded else "refunded" if refunded >= total else "part_refund"), net
+
+
 @pytest.mark.parametrize("plan", [(), (30_000,), (12_000, 60_000)], ids=["no plan", "ends", "goes on"])
 def test_sequences_of_refunds_and_disputes_keep_every_figure(
     database: Database, keys: Keys, borrower_id: int, plan: tuple[int, ...]
 ) -> None:
-    """A hundred seeded lives for each kind of plan, each told in a shuffled order with copies: what is
-    standing is what the same life in its own order leaves, and every balance follows from its lines."""
+    """Seeded lives for each kind of plan, each told in a shuffled order with copies: what stands is what
+    the events say, placed as a smaller payment would have been, and every balance follows from its lines."""
     if plan:
         planned(database, borrower_id, plan)
     attempt = begin(database, borrower_id)
     chance = random.Random(f"{plan}")
-
-    def one_life(session: Session, told: Sequence[ProviderEventSeen]) -> Standing:
-        savepoint = session.begin_nested()
-        for event in told:
-            receipts.receive(session, event=event, books=books(keys))
-            net = standing(session, attempt.payment_id).net
-            assert 0 <= net <= attempt.amount.minor
-        end = standing(session, attempt.payment_id)
-        assert self_check(session.connection()) == []
-        savepoint.rollback()
-        session.expire_all()
-        return end
-
     with Session(database.writer) as session:
-        for _ in range(100):
-            told = a_life(attempt, chance)
-            shuffled = [event for event in told for _ in range(chance.randint(1, 3))]
-            chance.shuffle(shuffled)
-            assert one_life(session, shuffled) == one_life(session, told), [event.kind for event in shuffled]
+        for _ in range(LIVES):
+            savepoint = session.begin_nested()
+            told = [event for event in a_life(attempt, chance) for _ in range(chance.randint(1, 3))]
+            chance.shuffle(told)
+            for event in told:
+                receipts.receive(session, event=event, books=books(keys))
+            end = standing(session, attempt.payment_id)
+            assert (end.state, end.net) == left_of(told, attempt.amount.minor)
+            assert {name: minor for _, name, minor in end.parts} == placed(end.net)
+            assert sum(minor for _, minor in end.on_plan) == min(end.net, sum(plan))
+            assert self_check(session.connection()) == []
+            savepoint.rollback()
+            session.expire_all()
         session.rollback()
+
+
+def placed(net: int) -> dict[str, int]:
+    """Where a payment of `net` to Lin's loan is put."""
+    parts = {}
+    for name, most in (("penalty_interest", 2_000), ("interest", 10_000), ("principal", 18_000)):
+        if taken := min(net, most):
+            parts[name] = taken
+            net -= taken
+    return parts
 
 
 def test_money_that_was_moved_on_is_an_alarm_and_stops_nothing(
