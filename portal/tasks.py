@@ -33,6 +33,7 @@ from portal.messages.texts import signed
 from portal.notices import faces
 from portal.outgoing.station import Station
 from portal.payments import checkout as payments
+from portal.payments import transfers
 from portal.plans import answers as plans
 from portal.plans.queries import cases_not_closed_before
 from portal.visits import operations as visits
@@ -185,6 +186,19 @@ def forget(portal: Portal) -> None:
     portal.db.write(unit)
 
 
+def book_transfers(portal: Portal) -> int:
+    """Book the bank transfers that an intake has written down; how many."""
+    booked = 0
+    with portal.db.read() as connection:
+        if not transfers.anything_waiting(connection):
+            return 0
+    while part := portal.db.write(
+        lambda session: transfers.book_waiting(session, books=payments.books_of(portal), limit=100)
+    ):
+        booked += part
+    return booked
+
+
 def tell_core(portal: Portal) -> None:
     """Collect what the core must hear of, apply its answers, and make the day's batch past the cut-off."""
     Station.of(portal).turn()
@@ -209,6 +223,7 @@ EVERY: list[Task] = [
     Task("sweep_payments", 30, payments.sweep, slow=True),
     Task("read_provider_events", 600, payments.read_events, slow=True),
     Task("take_instalments", 300, payments.take_due, slow=True),
+    Task("book_transfers", 10, book_transfers, slow=True),
     Task("tell_core", 30, tell_core, slow=True),
     Task("prove_ledger", 600, prove_ledger, slow=True),
     Task("sweep_documents", 3600, sweep_documents, slow=True),

@@ -224,6 +224,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The line was taken in before with other content.",
         "该流水此前已导入，内容不同。",
     ),
+    "transfer_changed": (
+        "The transfer was taken in before with other content.",
+        "该笔来账此前已导入，内容不同。",
+    ),
     "line_lost": (
         "The line {original} was taken in before and is missing from this full batch.",
         "流水 {original} 此前已导入，但本全量批次中缺失。",

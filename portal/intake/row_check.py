@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from portal.intake import transfer_check
 from portal.intake.blocks import Block, Cells
 from portal.intake.fields import AMOUNTS, Parser, Value, parser_for
 from portal.intake.mapping import FileForm
@@ -84,6 +85,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "state": "text",
         "same_address": "number",
     },
+    **transfer_check.TABLES,
 }
 _TYPES = {
     "text": ("text", 'text COLLATE "C"'),
@@ -131,8 +133,8 @@ class RowCheck:
         """What the rows of a file refer to."""
         for column, to in _REFERS.get(kind, ()):
             self.check.refers(kind, to, column)
-        if kind == "notices":
-            self._named_loans()
+        if kind in _TOGETHER:
+            _TOGETHER[kind](self)
 
     def keep(self, kind: str, rows: Iterable[Sequence[Any]]) -> None:
         """Put rows of values, the line first, into a file's table."""
@@ -351,6 +353,14 @@ STAGING: dict[str, Callable[[RowCheck, list[Numbered]], None]] = {
     "customers": RowCheck._customers,
     "notices": RowCheck._notices,
     "visits": RowCheck._visits,
+    "rate_changes": transfer_check.rate_changes,
+    "transfers": transfer_check.transfers,
+}
+#: file -> what its rows must be among each other, and with the book
+_TOGETHER: Mapping[str, Callable[[RowCheck], None]] = {
+    "notices": RowCheck._named_loans,
+    "rate_changes": transfer_check.rate_changes_staged,
+    "transfers": transfer_check.transfers_staged,
 }
 
 #: file -> (field, the file it names)

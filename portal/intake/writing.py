@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from portal import audit
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.operations import rebalance
-from portal.accounts.reconcile_core import PostedBack, give_way, park_overpaid
+from portal.accounts.reconcile_core import give_way, park_overpaid
 from portal.contacts.models import Hold
 from portal.contacts.queries import is_in_force
-from portal.intake import merges
+from portal.intake import merges, transfer_writing
 from portal.intake.checks import Checked, Progress
 from portal.intake.manifest import Manifest
 from portal.intake.mapping import Mapping as BankMapping
@@ -27,6 +27,7 @@ from portal.intake.stage import Stage
 from portal.intake.sums import JOINS, line_count, sum_of
 from portal.keys import Keys
 from portal.notices.operations import sync_faces
+from portal.payments.posted_back import posted_back
 from portal.visits.models import Visit
 from portal.visits.operations import cancel_visits, pause_visits
 
@@ -152,7 +153,7 @@ class BatchWriter:
         if not self.stage.is_sqlite:
             # whoever would post to a loan waits; pages go on reading
             self.stage.run("LOCK TABLE loan_balance IN EXCLUSIVE MODE")
-        give_way(self.session, posted_back=self._posted_back(), now=self.now)
+        give_way(self.session, posted_back=posted_back(self.session), now=self.now)
         self.session.flush()
         self.stage.run("CREATE TEMPORARY TABLE in_portal (loan_id bigint PRIMARY KEY)")
         self.stage.run("""
@@ -195,24 +196,6 @@ class BatchWriter:
             INSERT INTO loan_balance (loan_id, as_of, version, suspense_minor, {", ".join(figures)})
             SELECT hl.id, {day}, 1, 0, {", ".join(figures.values())} {source} AND h.loan_id IS NULL""")
 
-    def _posted_back(self) -> list[PostedBack]:
-        """Payments made here, and what was forgiven here, whose reference the bank's new lines carry."""
-        if "ledger" not in self.manifest.files:
-            return []
-        core = f"""
-            SELECT ours.id, core.line_ref, core.posted_on FROM {self.checked.lines} s
-            JOIN ledger_line core ON core.source = 'core' AND core.line_ref = s.line_ref"""  # noqa: S608
-        paid = f"""{core} JOIN payment p ON p.reference = s.external_ref
-            JOIN ledger_line ours ON ours.payment_id = p.id AND ours.loan_id = core.loan_id
-                AND ours.source = 'portal' AND ours.kind = 'payment'
-            WHERE s.external_ref IS NOT NULL AND s.kind = 'payment' ORDER BY s.line"""
-        forgiven = f"""{core} JOIN ledger_line ours ON ours.loan_id = core.loan_id
-                AND ours.source = 'portal' AND ours.kind IN ('waiver', 'write_down')
-                AND (ours.line_ref = s.external_ref OR ours.memo = s.external_ref)
-            WHERE s.external_ref IS NOT NULL AND s.kind = 'waiver' ORDER BY s.line"""
-        rows = self.stage.all(paid) + self.stage.all(forgiven)
-        return [PostedBack(line, ref, self.stage.day(day)) for line, ref, day in rows]
-
 
 _WHAT = ("owed", "paid", "forgiven")
 
@@ -222,7 +205,9 @@ WRITERS: Sequence[tuple[str, Callable[[BatchWriter], None]]] = (
     ("officers", lambda batch: batch.merge(merges.OFFICERS)),
     ("customers", lambda batch: batch.merge(merges.CUSTOMERS)),
     ("loans", BatchWriter._loans),
+    ("rate_changes", transfer_writing.rate_changes),
     ("ledger", BatchWriter._ledger),
+    ("transfers", transfer_writing.transfers),
     ("notices", BatchWriter._notices),
     ("visits", lambda batch: batch.merge(merges.VISITS)),
 )

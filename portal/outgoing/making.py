@@ -20,7 +20,7 @@ from portal.intake.mapping import Mapping, parse_mapping
 from portal.intake.reading import Read, Source, read_rows
 from portal.intake.rejections import Rejections
 from portal.outgoing import operations, queries
-from portal.outgoing.fields import FILES_OF
+from portal.outgoing.fields import FILES, FILES_OF
 from portal.outgoing.mapping import Outgoing, outgoing_of
 from portal.outgoing.queries import BatchView
 from portal.outgoing.writing import Written, date_text, file_bytes, manifest_bytes
@@ -84,7 +84,8 @@ def _finish(database: Database, batch: BatchView, folder: Path, now: datetime, s
     known = outgoing_of(parse_mapping(batch.mapping_text, source=f"batch {batch.sequence}"))
     place = folder / batch.batch_ref
     place.mkdir(exist_ok=True)
-    files = {kind: Written() for made in batch.counts for kind in FILES_OF[made]}
+    told = {kind for made in batch.counts for kind in FILES_OF[made]}
+    files = {kind: Written() for kind in FILES if kind in told}
     for kind, written in files.items():
         rows = _rows(database, batch, kind)
         _put(place / known.forms.files[kind].file, file_bytes(kind, rows, known.forms, written), step)

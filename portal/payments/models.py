@@ -260,14 +260,15 @@ class IncomingTransfer(Row):
     payer_sealed: Mapped[bytes]
     #: keyed digest of the whole row: the same number with other content is refused
     content_digest: Mapped[str] = mapped_column(String(64))
-    #: "placed" (on a loan), "core_posted" (the bank's ledger has it), "unplaced", "reversed", "reversal"
-    outcome: Mapped[str] = mapped_column(String(12))
+    #: "waiting" (to be booked), "placed" (on a loan), "core_posted" (the bank's ledger has it), "unplaced",
+    #: "reversed" (taken back), "reversal" (takes back another)
+    outcome: Mapped[str] = mapped_column(String(12), index=True)
     #: of an unplaced one why: "unknown_reference", "several_references", "currency_differs", "nothing_left"
     reason: Mapped[str] = mapped_column(String(24), default="")
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"), unique=True)
     unplaced_id: Mapped[int | None] = mapped_column(ForeignKey("unplaced_money.id"))
-    #: of a reversal: the transfer that it takes back; each is taken back once
-    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("incoming_transfer.id"), unique=True)
+    #: of a reversal: the number of the transfer that it takes back; each is taken back once
+    reverses_ref: Mapped[str | None] = mapped_column(String(64), unique=True)
     #: intake_batch.sequence it came with
     batch_sequence: Mapped[int]
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)

@@ -1,5 +1,5 @@
 """Which lines posted here the bank's core has posted itself: the core names ours in `external_ref`, by the
-line's own reference, the payment's, or the number of the transfer the money came with.
+line's own reference, the payment's, the plan's that forgave, or the number of the transfer the money came with.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, exists, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
+from portal.accounts.balance import FORGIVING
 from portal.accounts.models import LedgerLine
 from portal.accounts.reconcile_core import PostedBack
 from portal.payments.models import IncomingTransfer, Payment
@@ -35,6 +36,13 @@ def named_by_core() -> Select[Any]:
     )
     parts = union(
         head.where(core.external_ref == ours.line_ref),
+        # what an agreement forgave carries its plan's reference
+        head.where(
+            core.external_ref == ours.memo,
+            core.loan_id == ours.loan_id,
+            core.kind == "waiver",
+            ours.kind.in_(FORGIVING),
+        ),
         head.join(Payment, Payment.id == ours.payment_id).where(
             core.external_ref == Payment.reference, *of_payment
         ),

@@ -5,11 +5,9 @@ payment, or kept apart for the desk; the same transfer once, and taken back when
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -21,7 +19,6 @@ from portal.accounts.balance import COMPONENTS
 from portal.accounts.corrections import GAVE_WAY
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import rebalance
-from portal.db import upsert
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments.books import Books, tell_news
@@ -44,10 +41,10 @@ from portal.plans.receipts import apply_receipt, recount
 
 #: Transfers matched with one look.
 CHUNK = 500
+#: How a transfer begins that an intake has written down.
+WAITING = "waiting"
 #: Who acts, in the record.
 INTAKE = audit.Actor("operator", "intake")
-
-_TRANSFERS: Any = IncomingTransfer.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,63 +67,61 @@ class _Owner:
     currency: str
 
 
-def receive(
-    session: Session, *, transfers: Iterable[Transfer], books: Books, batch_sequence: int
-) -> Counter[str]:
-    """Write down and book transfers in the caller's transaction; how many of each outcome.
-
-    One that was taken in before is passed over. Reversals come last, so that the order in the file makes no
-    difference.
-    """
-    while ensure_references(session, keys=books.keys, now=books.now):
-        pass
-    outcomes: Counter[str] = Counter()
-    late: list[Transfer] = []
-    for part in _parts(transfers):
-        late += [one for one in part if one.reverses_ref]
-        owners = _owners(session, [one for one in part if not one.reverses_ref])
-        for one in part:
-            row = None if one.reverses_ref else _new_row(session, one, books, batch_sequence)
-            if row is not None:
-                row.outcome, row.reason = _book(session, row, one, owners.get(one.transfer_ref, []), books)
-                outcomes[row.outcome] += 1
-    for one in late:
-        row = _new_row(session, one, books, batch_sequence)
-        if row is not None:
-            row.outcome = "reversal"
-            _take_back(session, row, one, books)
-            outcomes["reversal"] += 1
-    session.flush()
-    return outcomes
-
-
-def changed(connection: Connection, keys: Keys, transfers: Collection[Transfer]) -> set[str]:
-    """The numbers among `transfers` that were taken in before with other content."""
-    known = dict(
-        connection.execute(
-            select(IncomingTransfer.transfer_ref, IncomingTransfer.content_digest).where(
-                IncomingTransfer.transfer_ref.in_([one.transfer_ref for one in transfers])
-            )
-        ).all()
-    )
+def row_of(keys: Keys, one: Transfer) -> dict[str, Any]:
+    """What is kept of a transfer: who paid and what was written sealed, and a digest of all of it."""
+    payer = json.dumps([one.payer_name, one.payer_tail], ensure_ascii=False)
     return {
-        one.transfer_ref
-        for one in transfers
-        if known.get(one.transfer_ref, content_digest(keys, one)) != content_digest(keys, one)
+        "transfer_ref": one.transfer_ref,
+        "value_on": one.value_on,
+        "amount_minor": one.amount.minor,
+        "currency": one.amount.currency,
+        "text_sealed": keys.seal("transfer.text", one.text),
+        "payer_sealed": keys.seal("transfer.payer", payer),
+        "reverses_ref": one.reverses_ref,
+        "content_digest": content_digest(keys, one),
     }
 
 
-def known_transfers(connection: Connection, refs: Collection[str]) -> dict[str, tuple[int, str, bool]]:
-    """Of transfers taken in before: amount in minor units, currency, and whether it can be taken back."""
-    rows = connection.execute(
-        select(
-            IncomingTransfer.transfer_ref,
-            IncomingTransfer.amount_minor,
-            IncomingTransfer.currency,
-            IncomingTransfer.outcome,
-        ).where(IncomingTransfer.transfer_ref.in_(refs))
-    )
-    return {ref: (minor, currency, what not in _ENDED) for ref, minor, currency, what in rows}
+def anything_waiting(connection: Connection) -> bool:
+    """Whether a transfer waits to be booked."""
+    statement = select(IncomingTransfer.id).where(IncomingTransfer.outcome == WAITING).limit(1)
+    return connection.scalar(statement) is not None
+
+
+def book_waiting(session: Session, *, books: Books, limit: int = CHUNK) -> int:
+    """Book up to `limit` transfers that an intake has written down; how many.
+
+    Each is held while it is booked, so that two workers never book the same one. Reversals come after what
+    they take back, whatever order they came in.
+    """
+    while ensure_references(session, keys=books.keys, now=books.now):
+        pass
+    waiting = select(IncomingTransfer).where(IncomingTransfer.outcome == WAITING)
+    rows = session.scalars(
+        waiting.where(IncomingTransfer.reverses_ref.is_(None))
+        .order_by(IncomingTransfer.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    owners = _owners(session, books.keys, rows)
+    for row in rows:
+        row.outcome, row.reason = _book(session, row, owners[row.id], books)
+    if rows:
+        session.flush()
+        return len(rows)
+    backs = session.scalars(
+        waiting.where(IncomingTransfer.reverses_ref.is_not(None))
+        .order_by(IncomingTransfer.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    done = 0
+    for row in backs:
+        if _take_back(session, row, books):
+            row.outcome = "reversal"
+            done += 1
+    session.flush()
+    return done
 
 
 #: Outcomes after which a transfer cannot be taken back (again).
@@ -148,70 +143,40 @@ def content_digest(keys: Keys, one: Transfer) -> str:
     return keys.digest("transfer.content", json.dumps(content, ensure_ascii=False))
 
 
-def _parts(transfers: Iterable[Transfer]) -> Iterator[list[Transfer]]:
-    rest = iter(transfers)
-    while part := list(islice(rest, CHUNK)):
-        yield part
-
-
-def _owners(session: Session, transfers: Sequence[Transfer]) -> dict[str, list[_Owner]]:
+def _owners(session: Session, keys: Keys, rows: Sequence[IncomingTransfer]) -> dict[int, list[_Owner]]:
     """transfer -> the loans whose references stand in its text."""
-    named = {one.transfer_ref: references_in(one.text) for one in transfers}
+    named = {row.id: references_in(keys.unseal("transfer.text", row.text_sealed)) for row in rows}
     wanted = sorted({reference for found in named.values() for reference in found})
     owners: dict[str, _Owner] = {}
     for start in range(0, len(wanted), CHUNK):
-        rows = session.execute(
+        found = session.execute(
             select(TransferReference.reference, Loan.id, Loan.borrower_id, Loan.currency)
             .join(Loan, Loan.id == TransferReference.loan_id)
             .where(TransferReference.reference.in_(wanted[start : start + CHUNK]))
         )
-        owners |= {row[0]: _Owner(*row[1:]) for row in rows}
-    return {ref: [owners[one] for one in found if one in owners] for ref, found in named.items()}
+        owners |= {row[0]: _Owner(*row[1:]) for row in found}
+    return {row_id: [owners[one] for one in found if one in owners] for row_id, found in named.items()}
 
 
-def _new_row(session: Session, one: Transfer, books: Books, batch_sequence: int) -> IncomingTransfer | None:
-    """The transfer's own row; None when it is there already."""
-    payer = json.dumps([one.payer_name, one.payer_tail], ensure_ascii=False)
-    values = {
-        "created_at": books.now,
-        "transfer_ref": one.transfer_ref,
-        "value_on": one.value_on,
-        "amount_minor": one.amount.minor,
-        "currency": one.amount.currency,
-        "text_sealed": books.keys.seal("transfer.text", one.text),
-        "payer_sealed": books.keys.seal("transfer.payer", payer),
-        "content_digest": content_digest(books.keys, one),
-        "outcome": "unplaced",
-        "reason": "",
-        "batch_sequence": batch_sequence,
-    }
-    made = session.execute(
-        upsert(_TRANSFERS).values(values).on_conflict_do_nothing().returning(_TRANSFERS.c.id)
-    ).scalar()
-    return None if made is None else session.get_one(IncomingTransfer, made)
-
-
-def _book(
-    session: Session, row: IncomingTransfer, one: Transfer, owners: Sequence[_Owner], books: Books
-) -> tuple[str, str]:
+def _book(session: Session, row: IncomingTransfer, owners: Sequence[_Owner], books: Books) -> tuple[str, str]:
     """Credit the loan named, or keep the money apart; the outcome and why."""
     core = session.execute(
         select(LedgerLine.__table__, Loan.borrower_id, Loan.currency)
         .join(Loan, Loan.id == LedgerLine.loan_id)
-        .where(LedgerLine.source == "core", LedgerLine.external_ref == one.transfer_ref)
+        .where(LedgerLine.source == "core", LedgerLine.external_ref == row.transfer_ref)
         .where(LedgerLine.kind == "payment")
         .limit(1)
     ).one_or_none()
     if core is not None:
-        row.payment_id = _posted_by_core(session, row, core, one, books)
+        row.payment_id = _posted_by_core(session, row, core, books)
         return "core_posted", ""
-    reason = _misfit(one, owners)
+    reason = _misfit(row.currency, owners)
     if reason:
-        key = f"{TRANSFER}{one.transfer_ref}"
+        key = f"{TRANSFER}{row.transfer_ref}"
         set_aside(
             session,
             money_key=key,
-            amount=one.amount,
+            amount=Money(row.amount_minor, row.currency),
             reason=reason,
             books=books,
             method="bank_transfer",
@@ -219,21 +184,21 @@ def _book(
         )
         row.unplaced_id = session.scalar(select(UnplacedMoney.id).where(UnplacedMoney.money_key == key))
         return "unplaced", reason
-    payment = _payment(session, row, owners[0], one, books)
-    credit(session, payment, replace(books, today=one.value_on))
+    payment = _payment(session, row, owners[0], books)
+    credit(session, payment, replace(books, today=row.value_on))
     return "placed", ""
 
 
-def _misfit(one: Transfer, owners: Sequence[_Owner]) -> str:
+def _misfit(currency: str, owners: Sequence[_Owner]) -> str:
     """Why the money cannot be placed by itself, or nothing."""
     if not owners:
         return "unknown_reference"
     if len(owners) > 1:
         return "several_references"
-    return "" if owners[0].currency == one.amount.currency else "currency_differs"
+    return "" if owners[0].currency == currency else "currency_differs"
 
 
-def _payment(session: Session, row: IncomingTransfer, owner: _Owner, one: Transfer, books: Books) -> Payment:
+def _payment(session: Session, row: IncomingTransfer, owner: _Owner, books: Books) -> Payment:
     """A payment that was begun at another bank: it has arrived, so it begins as succeeded."""
     payment = Payment(
         created_at=books.now,
@@ -241,8 +206,8 @@ def _payment(session: Session, row: IncomingTransfer, owner: _Owner, one: Transf
         borrower_id=owner.borrower_id,
         loan_id=owner.loan_id,
         target=f"loan:{owner.loan_id}",
-        amount_minor=one.amount.minor,
-        currency=one.amount.currency,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
         method="bank_transfer",
         state=PaymentState.SUCCEEDED,
         form_key=f"transfer-{row.id}",
@@ -259,12 +224,12 @@ def _payment(session: Session, row: IncomingTransfer, owner: _Owner, one: Transf
     return payment
 
 
-def _posted_by_core(session: Session, row: IncomingTransfer, core: Any, one: Transfer, books: Books) -> int:
+def _posted_by_core(session: Session, row: IncomingTransfer, core: Any, books: Books) -> int:
     """The bank's ledger has the transfer already: the payment is told and counts for the plan, and no line
     of ours is added."""
     owner = _Owner(core.loan_id, core.borrower_id, core.currency)
-    payment = _payment(session, row, owner, one, books)
-    payment.allocation = {"loans": [_as_placed(session, core, one, books)]}
+    payment = _payment(session, row, owner, books)
+    payment.allocation = {"loans": [_as_placed(session, core, row.value_on, books)]}
     payment.posted_at = books.now
     move(session, payment, PaymentAction.POST, now=books.now, facts={"core_line": core.line_ref})
     plan_id = session.scalar(
@@ -275,16 +240,16 @@ def _posted_by_core(session: Session, row: IncomingTransfer, core: Any, one: Tra
             session,
             plan_id=plan_id,
             payment_id=payment.id,
-            amount=one.amount,
+            amount=Money(row.amount_minor, row.currency),
             now=books.now,
-            today=one.value_on,
+            today=row.value_on,
         )
     return payment.id
 
 
-def _as_placed(session: Session, core: Any, one: Transfer, books: Books) -> dict[str, Any]:
+def _as_placed(session: Session, core: Any, day: date, books: Books) -> dict[str, Any]:
     """How the core placed it, in the form in which a payment keeps its placing."""
-    rebalance(session, loan_ids=[core.loan_id], as_of=one.value_on, now=books.now)
+    rebalance(session, loan_ids=[core.loan_id], as_of=day, now=books.now)
     loan, balance = session.get_one(Loan, core.loan_id), session.get_one(LoanBalance, core.loan_id)
     parts = {name: -int(getattr(core, f"{name}_minor")) for name in COMPONENTS}
     return {
@@ -305,26 +270,27 @@ def _as_placed(session: Session, core: Any, one: Transfer, books: Books) -> dict
     }
 
 
-def _take_back(session: Session, row: IncomingTransfer, one: Transfer, books: Books) -> None:
+def _take_back(session: Session, row: IncomingTransfer, books: Books) -> bool:
     """The bank gave the money back or never had it: what was credited is charged back, money without a place
-    has left. Where the core's own line stands for ours, the core undoes it itself."""
+    has left. Where the core's own line stands for ours, the core undoes it itself. False while the transfer
+    itself still waits."""
     original = session.scalars(
         select(IncomingTransfer)
-        .where(IncomingTransfer.transfer_ref == one.reverses_ref)
+        .where(IncomingTransfer.transfer_ref == row.reverses_ref)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
-    row.reverses_id = original.id
-    session.flush()
+    if original.outcome == WAITING:
+        return False
     payment = locked(session, Payment.id == original.payment_id) if original.payment_id else None
     if original.unplaced_id is not None and payment is None:
         payment = _placed_at_the_desk(session, original.unplaced_id)
     _end(session, original)
     if payment is not None and _is_the_cores(session, payment):
         recount(session, payment_id=payment.id, net=Money.zero(payment.currency), now=books.now)
-        move(session, payment, PaymentAction.DISPUTE, now=books.now, facts={"transfer": one.transfer_ref})
+        move(session, payment, PaymentAction.DISPUTE, now=books.now, facts={"transfer": row.transfer_ref})
     else:
-        _add_dispute(session, payment, original, one, books)
+        _add_dispute(session, payment, original, row, books)
         if payment is not None:
             settle(session, payment, books)
     if payment is not None:
@@ -336,8 +302,9 @@ def _take_back(session: Session, row: IncomingTransfer, one: Transfer, books: Bo
         subject_kind="incoming_transfer",
         subject_ref=original.id,
         now=books.now,
-        facts={"payment": payment.id if payment else None, "amount_minor": one.amount.minor},
+        facts={"payment": payment.id if payment else None, "amount_minor": row.amount_minor},
     )
+    return True
 
 
 def _end(session: Session, original: IncomingTransfer) -> None:
@@ -376,7 +343,7 @@ def _add_dispute(
     session: Session,
     payment: Payment | None,
     original: IncomingTransfer,
-    one: Transfer,
+    row: IncomingTransfer,
     books: Books,
 ) -> None:
     """Money that left by the payer's bank, in the form in which the desk knows it."""
@@ -386,9 +353,9 @@ def _add_dispute(
             reference=new_reference("D"),
             payment_id=payment.id if payment is not None else None,
             unplaced_id=original.unplaced_id if payment is None else None,
-            provider_dispute=f"{TRANSFER}{one.transfer_ref}",
-            amount_minor=one.amount.minor,
-            currency=one.amount.currency,
+            provider_dispute=f"{TRANSFER}{row.transfer_ref}",
+            amount_minor=row.amount_minor,
+            currency=row.currency,
             reason="transfer_returned",
             state=DisputeState.LOST,
             withdrawn=True,
