@@ -20,6 +20,8 @@ from tests import people
 from tests.documents import corpus
 from tests.intake.conftest import contents
 from tests.plans.people import Story
+from tests.plans.test_operations import payment as paid_in
+from tests.plans.test_operations import receive
 from tests.web.borrower.test_balance import notice
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
@@ -73,7 +75,12 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         paper = connection.scalars(select(Document.public_ref)).one()
     proposal = story.propose()
     story.approve(proposal.proposal_id)
-    agreement = story.accept(proposal.proposal_id, proposal.terms, version=2).reference
+    plan = story.accept(proposal.proposal_id, proposal.terms, version=2)
+    agreement, written = plan.reference, {"reference": plan.reference, "agreement": plan.agreements[0]}
+    assert client.get(f"/my/plan/agreement/{agreement}/{plan.agreements[0]}.pdf").status_code == 200
+    whole = proposal.terms.instalments_total.minor
+    receive(story, plan.plan_id, paid_in(story, plan.plan_id, whole, 1), whole)
+    certificate = post(client, f"/my/plan/certificate/{agreement}", csrf).rsplit("/", 1)[1]
     loan, of_proposal = {"loan_ref": "L-LIN-1"}, {"reference": proposal.reference}
     made: Named = {
         "borrower.documents.picture": {"public_ref": paper, "number": 1},
@@ -86,6 +93,9 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.since.statement": {"reference": statement},
         "borrower.settlement.page": loan,
         "borrower.agreement.read": {"reference": agreement},
+        "borrower.agreement.document": written,
+        "borrower.plan.certify": {"reference": agreement},
+        "borrower.plan.certificate": {"reference": certificate.removesuffix(".pdf")},
         "borrower.negotiation.confirm": of_proposal | {"verb": "withdraw"},
         "borrower.negotiation.leave": of_proposal | {"verb": "withdraw"},
         "borrower.propose.receipt": of_proposal,
@@ -98,7 +108,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
 
 
 AGREEING = ("page", "send_code", "confirm_page", "confirm")
-STATEMENTS = ("paper", "table", "signed", "book")
+STATEMENTS = ("paper", "document", "table", "signed", "book")
 #: What these name is nobody's: a currency and a figure of the borrower who asks.
 NOBODYS = {"borrower.balance.total"}
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal import jurisdictions
+from portal.accounts import figures
 from portal.accounts.queries import lines_for
 from portal.audit import Actor
 from portal.documents import operations as documents
@@ -24,6 +25,7 @@ from portal.states import NotAllowed
 from portal.web.context import portal
 from portal.web.desk.decision_form import DecisionForm
 from portal.web.forms import whole_number
+from portal.web.pages import address
 from portal.web.security import SignedInStaff, staff_only
 
 blueprint = Blueprint("cases", __name__)
@@ -100,6 +102,37 @@ def ledger(staff: SignedInStaff, reference: str) -> str:
             for loan in screen.balance.loans
         }
     return render_template("desk/cases/ledger.html", staff=staff, tab="cases", screen=screen, lines=lines)
+
+
+@blueprint.get("/cases/<reference>/figures/<scope>/<figure>")
+@staff_only("reviewer", "supervisor")
+def figure(staff: SignedInStaff, reference: str, scope: str, figure: str) -> str:
+    """How one figure of a loan, or of all loans of the bank's currency (scope ``all``), is made."""
+    screen = _screen(staff, reference)
+    if scope == "all":
+        total = screen.total or abort(404)
+        explained = figures.whole_figure(total.loans, figure, total.currency)
+        loan = total.loans[0] if len(total.loans) == 1 else None
+    else:
+        loan = screen.balance.loan(scope) or abort(404)
+    if loan is not None:
+        with portal().db.read() as connection:
+            lines = lines_for(connection, screen.head.borrower_id, loan.loan_ref, until=loan.as_of)
+        explained = figures.loan_figure(loan, lines, figure)
+    return render_template(
+        "desk/cases/figure.html",
+        staff=staff,
+        tab="cases",
+        screen=screen,
+        explained=explained or abort(404),
+        loan=loan,
+        href=lambda one: address(
+            "desk.cases.figure",
+            reference=reference,
+            scope=one.loan_ref or (loan.loan_ref if loan else "all"),
+            figure=one.figure,
+        ),
+    )
 
 
 @blueprint.get("/cases/<reference>/history")
