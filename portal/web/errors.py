@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 log = structlog.get_logger()
 
 #: The statuses with a page of their own; others use the nearest of these.
-PAGES = {400, 403, 404, 405, 409, 413, 429, 500, 503}
+PAGES = {400, 403, 404, 405, 409, 413, 422, 429, 500, 503}
 
 
 def page(status: int, **facts: Any) -> Response:

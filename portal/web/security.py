@@ -22,6 +22,7 @@ from portal.access import queries, sessions
 from portal.access.challenges import CodeSender
 from portal.access.limits import SEEN_EVERY, network_of
 from portal.messages.operations import queue
+from portal.web import card_numbers
 from portal.web.context import portal
 from portal.web.locale import LANGUAGE_COOKIE
 
@@ -370,6 +371,7 @@ def init_app(app: Flask) -> None:
     manager.session_protection = None
     manager.request_loader(load_person)
     app.before_request(guard)
+    app.before_request(card_numbers.refuse)
     app.wsgi_app = FixedHeaders(  # type: ignore[method-assign]
         app.wsgi_app, [*headers_of(app), ("Cache-Control", "no-store")]
     )

@@ -17,6 +17,7 @@ from portal.hardship.budget import LINES, REASONS, SENSITIVE_REASONS, read_amoun
 from portal.hardship.operations import STORY_LENGTH, NoDraft, NotReady
 from portal.hardship.queries import ReportView
 from portal.money import Money
+from portal.web.card_numbers import says_so_itself
 from portal.web.context import portal
 from portal.web.forms import AMOUNT_WORDS, Form
 from portal.web.security import SignedInBorrower, borrower_only
@@ -78,6 +79,7 @@ def page(borrower: SignedInBorrower) -> str:
 
 
 @blueprint.route("/situation/reason", methods=["GET", "POST"])
+@says_so_itself
 @borrower_only
 def reason(borrower: SignedInBorrower) -> Response | str:
     """What happened."""
