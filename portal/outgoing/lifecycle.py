@@ -50,13 +50,15 @@ class EntryState(StrEnum):
 
 
 class EntryAction(StrEnum):
-    """A batch takes it, the core answers, an operator sends it again or closes it."""
+    """A batch takes it, the core answers, an operator sends it again or closes it. It also closes when the
+    core posts the payment without being told, and is open again when that batch of the core is undone."""
 
     SEND = "send"
     ACCEPT = "accept"
     REFUSE = "refuse"
     SEND_AGAIN = "send_again"
     CLOSE = "close"
+    REOPEN = "reopen"
 
 
 _E, _A = EntryState, EntryAction
@@ -70,7 +72,7 @@ ENTRY: Lifecycle[EntryState, EntryAction] = Lifecycle(
         (_E.SENT, _A.REFUSE): _E.REFUSED,
         (_E.REFUSED, _A.SEND_AGAIN): _E.WAITING,
         (_E.REFUSED, _A.CLOSE): _E.CLOSED,
-        # the core has posted the payment without being told
         (_E.WAITING, _A.CLOSE): _E.CLOSED,
+        (_E.CLOSED, _A.REOPEN): _E.WAITING,
     },
 )

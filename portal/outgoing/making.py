@@ -61,7 +61,7 @@ def make_batch(
         done = finish(database, folder=folder, now=now, step=step)
         while database.write(lambda session: operations.collect(session, now=now)):
             step("collected")
-        database.write(lambda session: operations.drop_posted(session, now=now))
+        database.write(lambda session: operations.follow_core(session, now=now))
         taken = database.write(
             lambda session: operations.take(session, sender=sender, due_by=due_by, now=now, step=step)
         )

@@ -27,6 +27,8 @@ from portal.states import NotAllowed
 
 #: Who acts, in the record, when files are made and answers are applied.
 OPERATOR = audit.Actor("operator", "outgoing")
+#: Why an entry was closed without anybody's doing.
+POSTED = "posted by the core"
 #: Entries collected in one transaction.
 CHUNK = 500
 #: The advisory lock under which batches take their entries on PostgreSQL; SQLite has one writer anyway.
@@ -75,23 +77,32 @@ def collect(session: Session, *, now: datetime, limit: int = CHUNK) -> int:
     return len(rows)
 
 
-def drop_posted(session: Session, *, now: datetime) -> int:
-    """Close the entries, waiting or refused, whose ledger line the core has posted by itself meanwhile."""
-    lines = select(LedgerLine.id).where(gave_way(LedgerLine))
-    closed = session.execute(
-        update(OutgoingEntry)
-        .where(
-            OutgoingEntry.kind == "payment",
-            OutgoingEntry.state.in_(ENTRY.sources(EntryAction.CLOSE)),
-            OutgoingEntry.subject_id.in_(lines),
-        )
-        .values(state=ENTRY.target(EntryAction.CLOSE), reason="posted by the core")
-        .returning(OutgoingEntry.entry_ref)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for (entry_ref,) in closed:
-        _record(session, "outgoing.entry_closed", "outgoing_entry", entry_ref, now, {"reason": "posted"})
-    return len(closed)
+def follow_core(session: Session, *, now: datetime) -> int:
+    """Close the entries, waiting or refused, whose ledger line the core has posted by itself meanwhile; open
+    them again where the batch with that line was undone. How many changed."""
+    posted = select(LedgerLine.id).where(gave_way(LedgerLine))
+    closed = _follow(
+        session,
+        OutgoingEntry.state.in_(ENTRY.sources(EntryAction.CLOSE)) & OutgoingEntry.subject_id.in_(posted),
+        {"state": ENTRY.target(EntryAction.CLOSE), "reason": POSTED},
+    )
+    opened = _follow(
+        session,
+        (OutgoingEntry.state == EntryState.CLOSED)
+        & (OutgoingEntry.reason == POSTED)
+        & OutgoingEntry.subject_id.not_in(posted),
+        {"state": ENTRY.target(EntryAction.REOPEN), "reason": "", "due_at": now},
+    )
+    for event, refs in (("outgoing.entry_closed", closed), ("outgoing.entry_opened", opened)):
+        for entry_ref in refs:
+            _record(session, event, "outgoing_entry", entry_ref, now, {"reason": POSTED})
+    return len(closed) + len(opened)
+
+
+def _follow(session: Session, wanted: Any, values: Mapping[str, Any]) -> list[str]:
+    statement = update(OutgoingEntry).where(OutgoingEntry.kind == "payment", wanted).values(**values)
+    changed = statement.returning(OutgoingEntry.entry_ref).execution_options(synchronize_session=False)
+    return list(session.scalars(changed))
 
 
 def take(

@@ -71,7 +71,7 @@ class Station:
         now, db = self.portal.clock.now(), self.portal.db
         while db.write(lambda session: operations.collect(session, now=now)):
             pass
-        db.write(lambda session: operations.drop_posted(session, now=now))
+        db.write(lambda session: operations.follow_core(session, now=now))
         self._take_answers()
         due_by = self._cut_off_before(now)
         if due_by is None:
