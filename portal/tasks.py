@@ -33,7 +33,7 @@ from portal.messages.texts import signed
 from portal.notices import faces
 from portal.outgoing.station import Station
 from portal.payments import checkout as payments
-from portal.payments import transfers
+from portal.payments import reconciling, returning, transfers
 from portal.plans import answers as plans
 from portal.plans.queries import cases_not_closed_before
 from portal.visits import operations as visits
@@ -221,6 +221,8 @@ EVERY: list[Task] = [
     Task("forget", 3600, forget),
     Task("render_documents", 10, render_documents, slow=True),
     Task("sweep_payments", 30, payments.sweep, slow=True),
+    Task("send_money_back", 60, returning.send_confirmed, slow=True),
+    Task("reconcile_days", 600, reconciling.run_due, slow=True),
     Task("read_provider_events", 600, payments.read_events, slow=True),
     Task("take_instalments", 300, payments.take_due, slow=True),
     Task("book_transfers", 10, book_transfers, slow=True),

@@ -141,7 +141,7 @@ class _Reader:
                 )
 
     def returns(self) -> Iterator[Entry]:
-        """Money without a place that went back online."""
+        """Money without a place that went back online, where no refund row tells of it."""
         rows = self.session.scalars(
             select(SuspenseMove).where(
                 SuspenseMove.kind == "give_back",
@@ -151,9 +151,13 @@ class _Reader:
                 SuspenseMove.done_at >= self.start - timedelta(days=2),
                 SuspenseMove.done_at < self.end + timedelta(days=2),
             )
+        ).all()
+        ids = [(row.outcome or {}).get("refund") for row in rows]
+        told = set(
+            self.session.scalars(select(Refund.provider_refund).where(Refund.provider_refund.in_(ids)))
         )
-        for row in rows:
-            if refund := (row.outcome or {}).get("refund"):
+        for row, refund in zip(rows, ids, strict=True):
+            if refund and refund not in told:
                 yield Entry(row.reference, "refund", refund, -row.amount_minor, self._in_day(row.done_at))
 
     def disputes(self) -> Iterator[Entry]:
