@@ -51,6 +51,8 @@ class Bank:
     open_days: tuple[str, ...] = ()
     #: how the core is told: `mapping`, and `cut_off` on the bank's clock
     outgoing: Mapping[str, Any] = field(default_factory=dict)
+    #: what a batch of the core may change without a second person (intake/drift.py)
+    intake: Mapping[str, Any] = field(default_factory=dict)
 
     def name(self, locale: str) -> str:
         """The bank's name in `locale`, else in simplified Chinese."""
@@ -78,6 +80,7 @@ class Bank:
                 policy=MappingProxyType(data["policy"]),
                 closed_days=tuple(data.get("closed_days", ())),
                 open_days=tuple(data.get("open_days", ())),
+                intake=MappingProxyType(data.get("intake", {})),
                 outgoing=MappingProxyType(data.get("outgoing", {})),
             )
         except KeyError as error:

@@ -135,3 +135,8 @@ _STAFF = Ready(
 
 def _asked(digest: str, life: limits.SessionLife, real_now: datetime) -> dict[str, object]:
     return {"digest": digest, "now": real_now, "idle_since": real_now - life.idle}
+
+
+def human_of_login(connection: Connection, login: str) -> str | None:
+    """The human behind an account that is in use; None where there is none."""
+    return connection.scalar(select(Staff.human_ref).where(Staff.login == login, Staff.left_at.is_(None)))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from portal.money import Money
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -29,10 +31,29 @@ class Limits:
     phones_floor: int = 10
 
     @classmethod
-    def of(cls, table: Mapping[str, Any]) -> Limits:
-        """The limits that a bank's `[intake]` sets, the others as they are here. Raises TypeError for a
-        name there is not."""
-        return cls(**{name: int(value) for name, value in table.items()})
+    def of(cls, table: Mapping[str, Any], currency: str) -> Limits:
+        """The limits of a bank's `[intake]`, the others as they are here. Raises KeyError for a name there
+        is not, AmountError for an amount that is none.
+
+        >>> Limits.of({"book_change_percent": 5, "row_change_from": "10.00"}, "CNY").row_floor
+        1000
+        """
+        made = {}
+        for name, value in table.items():
+            field_, times = _NAMES[name]
+            made[field_] = value * times if times else Money.from_file(value, currency).minor
+        return cls(**made)
+
+
+#: name in the bank's file -> (field, what it is multiplied by; 0 for an amount)
+_NAMES = {
+    "book_change_percent": ("book_permille", 10),
+    "book_change_from": ("book_floor", 0),
+    "row_fold": ("row_fold", 1),
+    "row_change_from": ("row_floor", 0),
+    "phone_change_percent": ("phones_permille", 10),
+    "phone_change_from": ("phones_floor", 1),
+}
 
 
 @dataclass(frozen=True, slots=True)

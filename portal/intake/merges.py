@@ -94,7 +94,11 @@ def row_as_json(table: Table, stage: Stage) -> str:
         if column.name != "id":
             value = f"t.{column.name}"
             if isinstance(column.type, LargeBinary):
-                value = f"hex({value})" if stage.is_sqlite else f"encode({value}, 'hex')"
+                value = (
+                    f"CASE WHEN {value} IS NOT NULL THEN hex({value}) END"
+                    if stage.is_sqlite
+                    else f"encode({value}, 'hex')"
+                )
             parts.append(f"'{column.name}', {value}")
     return (
         f"json_object({', '.join(parts)})"

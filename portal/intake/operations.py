@@ -23,16 +23,17 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.db import TRIES, Database, is_retryable
-from portal.intake import queries
+from portal.intake import holding, queries
 from portal.intake.checks import Check, Checked, Progress
 from portal.intake.drift import Finding, Limits
+from portal.intake.lifecycle import RunState
 from portal.intake.manifest import LastBatch, Manifest, check_files, check_order, read_manifest
 from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.mapping import load_mapping
 from portal.intake.models import IntakeBatch, IntakeBefore, IntakeFile
-from portal.intake.rejections import Rejections
+from portal.intake.rejections import Rejections, write_report
 from portal.intake.stage import Stage
-from portal.intake.undo import marks
+from portal.intake.undo import CannotUndo, Undone, marks, undo_last
 from portal.intake.writing import OPERATOR, BatchWriter
 from portal.keys import Keys
 
@@ -104,18 +105,19 @@ def apply_batch(
     progress: Progress | None = None,
     limits: Limits | None = None,
     release: Callable[[Manifest], Release] | None = None,
+    read: Callable[[Manifest], None] | None = None,
 ) -> Applied | Refused | Held:
     """Take in the batch in `directory`, all of it or nothing.
 
-    `progress(step, done, total)` is called on the way. `release` says of a batch beyond the `limits`
-    whether a second person has let it through. Raises BadMapping for a mapping that cannot be used;
+    `progress(step, done, total)` is called on the way, `read` with the manifest once it is read. `release`
+    says of a batch beyond the `limits` whether a second person has let it through. Raises BadMapping for a mapping that cannot be used;
     everything that is wrong with the batch itself is in the answer.
     """
     known = load_mapping(mapping) if isinstance(mapping, str) else mapping
     report = progress or _silent
     while True:
         with _staging(database) as stage:
-            found = _check(database, stage, directory, known, keys, now, report, limits or Limits())
+            found = _check(database, stage, directory, known, keys, now, report, limits or Limits(), read)
             if not isinstance(found, Sound):
                 return found
             released = release(found.manifest) if release else Release()
@@ -125,6 +127,75 @@ def apply_batch(
                 return _write(stage, found, released, mapping=known, keys=keys, now=now, progress=report)
             except _Overtaken:
                 continue
+
+
+def take_in(
+    database: Database,
+    *,
+    directory: Path,
+    mapping: BankMapping,
+    keys: Keys,
+    now: datetime,
+    progress: Progress,
+    limits: Limits,
+    asked_by: str,
+    reports: Path,
+) -> Applied | Refused | Held:
+    """`apply_batch` as an operator does it: a second person's release is looked for, and the try is written
+    down with what came of it. A batch beyond the limits waits only where it is known who asked."""
+    seen: list[Manifest] = []
+
+    def of(manifest: Manifest) -> Release:
+        found = holding.released(database, manifest.digest)
+        return Release(found.asked_by, found.decided_by) if found else Release(asked_by)
+
+    answer = apply_batch(
+        database,
+        directory=directory,
+        mapping=mapping,
+        keys=keys,
+        now=now,
+        progress=progress,
+        limits=limits,
+        release=of,
+        read=seen.append,
+    )
+    manifest = seen[-1] if seen else None
+    if isinstance(answer, Held) and not asked_by:
+        return answer
+    if isinstance(answer, Applied) and answer.repeated:
+        return answer
+    state = {Applied: RunState.APPLIED, Held: RunState.HELD, Refused: RunState.REFUSED}[type(answer)]
+    rejections = answer.rejections if isinstance(answer, Refused) else None
+
+    def unit(session: Session) -> int:
+        return holding.record_run(
+            session,
+            manifest=manifest,
+            state=state,
+            mapping=mapping.name,
+            directory=directory,
+            rows=answer.rows,
+            asked_by=asked_by,
+            now=now,
+            findings=answer.findings if isinstance(answer, Held) else (),
+            rejections=rejections,
+        )
+
+    run_id = database.write(unit)
+    if rejections is not None:
+        write_report(reports / f"run-{run_id}.csv", rejections)
+    return answer
+
+
+def undo(database: Database, *, by: str, now: datetime) -> Undone | CannotUndo:
+    """Take the last batch back, in one transaction; no intake runs meanwhile."""
+
+    def unit(session: Session) -> Undone | CannotUndo:
+        lock(session)
+        return undo_last(session, by=by, now=now)
+
+    return database.write(unit)
 
 
 def check_batch(
@@ -164,11 +235,14 @@ def _check(
     now: datetime,
     progress: Progress,
     limits: Limits,
+    read: Callable[[Manifest], None] | None = None,
 ) -> Sound | Applied | Refused:
     rejections = Rejections()
     manifest = read_manifest(directory, mapping, rejections)
     if manifest is None:
         return Refused(rejections, {})
+    if read is not None:
+        read(manifest)
     with database.read() as connection:
         last, repeated = _known(connection, manifest, mapping, now, rejections)
     check_files(directory, manifest, mapping, rejections)

@@ -244,7 +244,7 @@ def test_a_visit_the_bank_called_off_and_takes_up_again_is_planned_again(
     assert states == [("cancelled", "bank"), ("planned", None), ("done", None)]
 
 
-def _pay(database: Database, amount: int, reference: str, loan_ref: str = "L1") -> None:
+def pay(database: Database, amount: int, reference: str, loan_ref: str = "L1") -> None:
     def unit(session: Any) -> None:
         loan = session.execute(select(Loan).where(Loan.loan_ref == loan_ref)).scalar_one()
         payment = Payment(
@@ -287,7 +287,7 @@ def test_a_payment_made_here_stays_until_the_bank_posts_it_and_is_then_counted_o
 ) -> None:
     take(database, batch)
     due = balances(database)["L1"].due_now_minor
-    _pay(database, 20_077, "PAY1")
+    pay(database, 20_077, "PAY1")
     paid = balances(database)["L1"]
     book = _next()
     take(database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
@@ -323,7 +323,7 @@ def test_money_paid_here_and_at_the_counter_goes_to_suspense_and_is_not_lost(
     database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
 ) -> None:
     take(database, batch)
-    _pay(database, 77 + 100, "PAY1")
+    pay(database, 77 + 100, "PAY1")
     book = _next()
     book.rows["ledger"].append(line("T12", "L1", date(2026, 11, 21), "payment", penalty_interest=-77))
     book.settle()
