@@ -14,8 +14,11 @@ from portal.schedules.batch import level_batch, level_rows
 from portal.schedules.declining import Charges, level_parts
 from portal.schedules.parts import UnableToSchedule, Unschedulable
 
-PRINCIPALS = st.integers(1, 10**12)
-RATES = st.integers(0, 100_000).map(lambda points: Decimal(points).scaleb(-5))
+PRINCIPALS = st.integers(1, 10**12) | st.integers(1, 10**8).map(lambda hundreds: hundreds * 100)
+#: half of them of the kind that puts interest exactly between two cents
+RATES = (st.integers(0, 100_000) | st.sampled_from([0, 3_000, 6_000, 12_000])).map(
+    lambda points: Decimal(points).scaleb(-5)
+)
 COUNTS = st.integers(1, 120)
 PERIODS = st.sampled_from([4, 12, 13, 26, 52])
 
@@ -61,6 +64,16 @@ def test_a_batch_is_as_many_single_ones(
     batch = level_batch(principals, annual_rate, count, periods_a_year=periods)
 
     assert [list(batch.rows(loan)) for loan in range(len(principals))] == alone
+
+
+def test_halves_go_up_whether_of_the_interest_or_of_the_level_instalment() -> None:
+    assert level_rows(100, Decimal("0.06"), 1) == [(100, 1)]
+    assert level_rows(6_003, Decimal(0), 6)[0] == (1_001, 0)
+    batch = level_batch([6_003, 600_003, 100_100], Decimal(0), 6)
+    assert list(batch.levels) == [1_001, 100_001, 16_683]
+    assert [list(batch.rows(loan)) for loan in range(2)] == [
+        level_rows(minor, Decimal(0), 6) for minor in (6_003, 600_003)
+    ]
 
 
 def test_ten_thousand_loans_over_several_lanes_full() -> None:
