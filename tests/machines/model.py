@@ -17,6 +17,7 @@ FORGIVING, TAKINGS = ("waiver", "write_down"), ("charge_back", "refund")
 #: How far a payment has come: news can raise it, never lower it.
 CLOSED = {"failed": {"created", "processing"}, "expired": {"created", "processing", "failed"}}
 OPEN = ("created", "processing")
+CREDITED = ("posted", "part_refund", "refunded", "disputed")
 
 
 @dataclass(eq=False)
@@ -70,16 +71,25 @@ class Account:
         return 0
 
     def split(self, amount: int) -> tuple[dict[str, int], int]:
+        """Where money goes, and what is left for suspense."""
+        steps = self.steps(amount)
+        parts: dict[str, int] = {}
+        for place, minor in steps:
+            parts[place] = parts.get(place, 0) + minor
+        rest = parts.pop("suspense", 0)
+        return parts, rest
+
+    def steps(self, amount: int) -> list[tuple[str, int]]:
         """Where money goes: what is due in its order, then principal in advance; the rest is suspense."""
         is_old_card = self.product_class == "card" and self.days_overdue > 90
-        parts: dict[str, int] = {}
-        for component in PRINCIPAL_FIRST if is_old_card else CHARGES_FIRST:
-            claim = self.principal_due if component == "principal" else self.left(component)
-            parts[component] = min(amount, claim)
-            amount -= parts[component]
-        advance = min(amount, self.left("principal") - self.principal_due)
-        parts["principal"] += advance
-        return {name: minor for name, minor in parts.items() if minor}, amount - advance
+        order = PRINCIPAL_FIRST if is_old_card else CHARGES_FIRST
+        claims = [(name, self.principal_due if name == "principal" else self.left(name)) for name in order]
+        claims.append(("principal", self.left("principal") - self.principal_due))
+        made = []
+        for place, claim in claims:
+            made.append((place, min(amount, claim)))
+            amount -= min(amount, claim)
+        return [one for one in (*made, ("suspense", amount)) if one[1]]
 
 
 @dataclass(eq=False)
@@ -97,6 +107,9 @@ class Entry:
     of: Entry | None = None
     #: the bank's own line that took this one's place
     instead: Entry | None = None
+    #: in the order in which it was placed; what it goes back for
+    steps: tuple[tuple[str, int], ...] = ()
+    source: object = None
     #: moved to or from suspense because of what the bank's lines left
     parked: bool = False
 
@@ -113,6 +126,7 @@ class Plan:
     accounts: list[Account]
     instalments: list[int]
     counted: dict[int, int] = field(default_factory=dict)
+    ended: bool = False
 
     @property
     def left(self) -> int:
@@ -226,8 +240,8 @@ class Books:
         parked: bool = False,
     ) -> None:
         """Two lines of sum nought: `take` below nought, `give` above."""
-        out = self.post(_entry(one, "transfer", take))
-        self.post(_entry(other, "transfer", give, of=out)).parked = parked
+        out = self.post(entry_of(one, "transfer", take))
+        self.post(entry_of(other, "transfer", give, of=out)).parked = parked
         out.parked = parked
 
     def why_not_transfer(self, one: Account, other: Account, place: str, to: str, minor: int) -> str:
@@ -243,18 +257,6 @@ class Books:
         """What was taken back of a payment and not restored."""
         takings = [one for one in self.entries if one.of is entry and one.kind in TAKINGS and not one.undone]
         return -sum(one.places.get(place, 0) for one in takings)
-
-    def why_not_take(self, entry: Entry, place: str, minor: int) -> str:
-        """Why no money of a payment can be taken back, or nothing."""
-        if entry.undone and entry.instead is None:
-            return "reversed"
-        if minor > entry.places.get(place, 0) - self.taken(entry, place):
-            return "taken"
-        return "" if minor <= entry.account.held(place) else "moved"
-
-    def take(self, entry: Entry, kind: str, place: str, minor: int) -> None:
-        """Money of a payment goes back."""
-        self.post(_entry(entry.account, kind, {place: -minor}, of=entry))
 
     def why_not_undo(self, entry: Entry) -> str:
         """Why a line cannot be undone, or nothing: money must still be there, and charges unpaid."""
@@ -297,17 +299,17 @@ class Books:
                 self.transfer(entry.account, entry.account, take, {"suspense": sum(over.values())})
 
     def plan_over(self, account: Account) -> Plan | None:
-        return next((plan for plan in self.plans if account in plan.accounts and plan.left), None)
+        return next((plan for plan in self.plans if account in plan.accounts and not plan.ended), None)
 
     def money(self, attempt: Attempt, event: str, key: str, amount: int, currency: str) -> None:
         """The provider says that money came: the first that fits is credited, everything else is kept apart."""
         fits = amount == attempt.amount and currency == attempt.accounts[0].currency
         another = attempt.money is not None and attempt.money != key
-        if event in self.events or (attempt.state == "posted" and not another):
+        if event in self.events or (attempt.state in CREDITED and not another):
             return
         if not fits or another:
             self.aside.setdefault(key, (amount, currency))
-            if not fits and attempt.state != "posted":
+            if not fits and attempt.state not in CREDITED:
                 attempt.state = "succeeded"
         elif key not in self.aside:
             attempt.state, attempt.money = "posted", key
@@ -337,14 +339,16 @@ class Books:
         shares[turn[0].ref] += rest
         for account in turn:
             if shares[account.ref]:
+                steps = tuple(account.steps(shares[account.ref]))
                 parts, suspense = account.split(shares[account.ref])
-                self.post(Entry(account, "payment", parts, suspense, attempt))
+                self.post(Entry(account, "payment", parts, suspense, attempt, steps=steps))
         plan = attempt.plan or self.plan_over(attempt.accounts[0])
-        if plan is not None and plan.left:
+        if plan is not None and not plan.ended:
             plan.counted[attempt.number] = min(attempt.amount, plan.left)
+            plan.ended = not plan.left
 
 
-def _entry(account: Account, kind: str, places: dict[str, int], *, of: Entry | None = None) -> Entry:
+def entry_of(account: Account, kind: str, places: dict[str, int], *, of: Entry | None = None) -> Entry:
     parts = {name: minor for name, minor in places.items() if name != "suspense"}
     return Entry(account, kind, parts, places.get("suspense", 0), of=of)
 

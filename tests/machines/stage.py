@@ -18,6 +18,7 @@ from portal.accounts.operations import rebalance, self_check
 from portal.accounts.reconcile_core import PostedBack, give_way, park_overpaid
 from portal.db import Database
 from portal.gateways.stripe import Checkout, PaymentReport, ProviderEventSeen, Report
+from portal.gateways.stripe_reports import NOTHING, DisputeReport, DisputeWord, RefundReport, RefundWord
 from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.money import Money
@@ -222,6 +223,45 @@ class Stage:
         }
         event = ProviderEventSeen(event_id, f"told.{report}", key, PaymentReport(**{**facts, **changes}))
         return self.db.write(lambda session: receipts.receive(session, event=event, books=self.books()))
+
+    def tell_of_refund(
+        self, name: str, attempt: operations.Attempt, key: str, word: str, minor: int
+    ) -> receipts.Outcome:
+        """A word of a refund begun at the provider."""
+        currency = attempt.amount.currency
+        report = RefundReport(
+            RefundWord(word), f"re_{name}", "", key, minor, currency, created=self._age(name)
+        )
+        event = ProviderEventSeen(f"{name}-{word}", f"refund.{word}", f"re_{name}", NOTHING, refund=report)
+        return self.db.write(lambda session: receipts.receive(session, event=event, books=self.books()))
+
+    def tell_of_dispute(
+        self, name: str, attempt: operations.Attempt, key: str, word: str, minor: int
+    ) -> receipts.Outcome:
+        """A word of a dispute: the money is withdrawn, comes back, or is lost for good."""
+        words = {
+            "withdrawn": DisputeWord.NEEDS_ANSWER,
+            "reinstated": DisputeWord.WON,
+            "lost": DisputeWord.LOST,
+        }
+        report = DisputeReport(
+            word=words[word],
+            dispute_id=f"dp_{name}",
+            intent_id=key,
+            amount_minor=minor,
+            currency=attempt.amount.currency,
+            reason="fraudulent",
+            created=self._age(name),
+            due=None,
+            withdrawn=word != "reinstated",
+            reinstated=word == "reinstated",
+        )
+        event = ProviderEventSeen(f"{name}-{word}", f"dispute.{word}", f"dp_{name}", NOTHING, dispute=report)
+        return self.db.write(lambda session: receipts.receive(session, event=event, books=self.books()))
+
+    @staticmethod
+    def _age(name: str) -> int:
+        return int(name.rpartition("-")[2]) + 1
 
     def books(self) -> Books:
         """The installation and the moment."""
