@@ -17,6 +17,7 @@ from portal.messages import models as messages
 from portal.notices import faces
 from portal.notices import models as notices
 from portal.outgoing import models as outgoing
+from portal.papers import faces as paper_faces
 from portal.payments import models as payments
 from portal.plans import models as plans
 from portal.reviews import models as reviews
@@ -35,6 +36,7 @@ MODULES = (
     messages,
     notices,
     outgoing,
+    paper_faces,
     payments,
     plans,
     reviews,

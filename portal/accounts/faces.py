@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import string
-import unicodedata
-from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from sqlalchemy import Connection, Date, String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, append_only
-
-#: Typing the first sixteen of the digest's 64 characters is enough; fewer say nothing.
-SHORTEST = 16
+from portal.papers.faces import IssuedFace
 
 
 class StatementFace(Base):
@@ -28,40 +22,6 @@ class StatementFace(Base):
 
 
 append_only(StatementFace.__table__)  # type: ignore[arg-type]
-
-
-class Comparison(StrEnum):
-    """How a digest that somebody holds compares with the one on record."""
-
-    NOT_ASKED = "not_asked"
-    TOO_SHORT = "too_short"
-    SAME = "same"
-    DIFFERENT = "different"
-
-
-@dataclass(frozen=True)
-class IssuedFace:
-    """That the bank issued a statement of that reference, and when."""
-
-    reference: str
-    issued_on: date
-    digest: str
-
-    def compare(self, typed: str) -> Comparison:
-        """Whether `typed` is this statement's digest, or at least its first SHORTEST characters.
-
-        >>> face = IssuedFace("S-0000-00000", date(2026, 11, 20), "0123456789abcdef" * 4)
-        >>> face.compare(" 0123 4567 89AB CDEF"), face.compare("0123"), face.compare("f" * 64)
-        (<Comparison.SAME: 'same'>, <Comparison.TOO_SHORT: 'too_short'>, <Comparison.DIFFERENT: 'different'>)
-        """
-        text = "".join(unicodedata.normalize("NFKC", typed).split()).replace("-", "").lower()
-        if not text:
-            return Comparison.NOT_ASKED
-        if any(character not in string.hexdigits for character in text) or len(text) > len(self.digest):
-            return Comparison.DIFFERENT
-        if not self.digest.startswith(text):
-            return Comparison.DIFFERENT if len(text) >= SHORTEST else Comparison.TOO_SHORT
-        return Comparison.SAME if len(text) >= SHORTEST else Comparison.TOO_SHORT
 
 
 _BY_REFERENCE = select(StatementFace.reference, StatementFace.issued_on, StatementFace.digest).where(

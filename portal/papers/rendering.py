@@ -11,6 +11,7 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ from portal.papers import characters
 TEMPLATES = Path(__file__).parent.parent.parent / "templates" / "papers"
 #: Archivable with the data attached (PDF/A-3, tagged) and readable by a screen reader (PDF/UA-1).
 STANDARDS: list[Literal["a-3a", "ua-1"]] = ["a-3a", "ua-1"]
+#: What makes our PDFs: another version may write other bytes for the same paper.
+MAKER = f"typst {version('typst')}"
 #: typst remembers the layout of its last ten or so papers. After one of this many bytes it is made to
 #: forget: ten statements of 400 entries would hold 500 MB.
 LARGE, REMEMBERED = 300_000, 12

@@ -18,7 +18,8 @@ from portal.contacts.operations import lift_hold, place_hold
 from portal.jurisdictions import Jurisdiction
 from portal.keys import Keys
 from portal.messages.operations import queue
-from portal.plans.agreement import Writer, content_hash, content_of, content_text, drafts
+from portal.papers.faces import PaperFace
+from portal.plans.agreement import Writer, content_hash, content_of, content_text, drafts, signed_facts
 from portal.plans.lifecycle import PLAN, ProposalAction
 from portal.plans.models import Agreement, Plan, PlanInstalment, PlanLoan, Proposal
 from portal.plans.rounds import (
@@ -112,7 +113,7 @@ def accept(
     )
     _check_balances(session, offer.terms)
     plan = _add_plan(session, borrower_id, offer, now)
-    agreements = _add_agreements(session, plan, offer.terms, pack, signatory, signer, write, now)
+    agreements = _add_agreements(session, plan, offer.terms, pack, signatory, signer, write, today, now)
     _post_waivers(session, plan, offer.terms, today, now)
     close(session, negotiation_id=moved.negotiation_id, now=now)
     _stop_collection(session, borrower_id, moved.negotiation_id, plan.id, actor, now)
@@ -207,6 +208,7 @@ def _add_agreements(
     signatory: Signatory,
     signer: Signer,
     write: Writer,
+    today: date,
     now: datetime,
 ) -> tuple[str, ...]:
     references = []
@@ -223,10 +225,11 @@ def _add_agreements(
                 language=signatory.language,
                 content_text=text,
                 content_hash=digest,
-                signature=signer.sign({"kind": "agreement", "reference": reference, "content_hash": digest}),
+                signature=signer.sign(signed_facts(reference, digest)),
                 challenge_id=signatory.challenge_id,
             )
         )
+        session.add(PaperFace(reference=reference, issued_on=today, digest=digest))
         references.append(reference)
     session.flush()
     return tuple(references)

@@ -107,6 +107,11 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def signed_facts(reference: str, digest: str) -> dict[str, str]:
+    """What the bank's signature under an agreement covers; through the digest, the whole text."""
+    return {"kind": "agreement", "reference": reference, "content_hash": digest}
+
+
 def items_of(text: str) -> tuple[WrittenItem, ...]:
     """The items of a stored text, as they were read."""
     return tuple(

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
-from portal.db import Base, Row
+from portal.db import Base, Row, append_only
 
 _OPEN: dict[str, Any] = {
     "sqlite_where": text("closed_at IS NULL"),
@@ -150,3 +150,35 @@ class Agreement(Row):
     signature: Mapped[str] = mapped_column(String(120))
     challenge_id: Mapped[int] = mapped_column(ForeignKey("challenge.id"))
     __table_args__ = (UniqueConstraint("plan_id", "product_class"),)
+
+
+class AgreementPaper(Row):
+    """That an agreement was made as a PDF with these bytes; another digest for another maker of PDFs."""
+
+    __tablename__ = "agreement_paper"
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreement.id"))
+    #: SHA-256 of the file, hexadecimal
+    digest: Mapped[str] = mapped_column(String(64))
+    #: what made it, with its version
+    maker: Mapped[str] = mapped_column(String(32))
+    __table_args__ = (UniqueConstraint("agreement_id", "digest"),)
+
+
+class Certificate(Row):
+    """That everything under a plan is paid: issued once for a plan, kept as it was issued."""
+
+    __tablename__ = "certificate"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), unique=True)
+    issued_on: Mapped[date] = mapped_column(Date)
+    #: SHA-256 of the content, hexadecimal
+    digest: Mapped[str] = mapped_column(String(64))
+    #: plans.certificates.Certified as plain data
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key_id: Mapped[str] = mapped_column(String(16))
+    #: over plans.certificates.signed_facts, base64url
+    signature: Mapped[str] = mapped_column(String(128))
+
+
+append_only(AgreementPaper.__table__)  # type: ignore[arg-type]
+append_only(Certificate.__table__)  # type: ignore[arg-type]

@@ -99,9 +99,11 @@ class NegotiationView:
 
 @dataclass(frozen=True, slots=True)
 class AgreementView:
-    """One agreement in the words it was made in."""
+    """One agreement in the words it was made in; `content_text` is what was hashed and signed."""
 
+    id: int
     reference: str
+    content_text: str
     product_class: str
     language: str
     items: tuple[WrittenItem, ...]
@@ -410,6 +412,7 @@ def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tu
     """The agreements of one of the borrower's own plans."""
     rows = connection.execute(
         select(
+            Agreement.id,
             Agreement.reference,
             Agreement.product_class,
             Agreement.language,
@@ -425,7 +428,9 @@ def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tu
     )
     return tuple(
         AgreementView(
+            id=row.id,
             reference=row.reference,
+            content_text=row.content_text,
             product_class=row.product_class,
             language=row.language,
             items=items_of(row.content_text),

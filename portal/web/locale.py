@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from decimal import Decimal
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, force_locale, get_locale
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -66,6 +67,17 @@ def _remember() -> str:
     if has_request_context():
         _chosen.set(locale)
     return locale
+
+
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Words, amounts and days in `language`, whatever the reader's is: for what was agreed in it."""
+    before = _chosen.set(language)
+    try:
+        with force_locale(language):
+            yield
+    finally:
+        _chosen.reset(before)
 
 
 def _forget() -> None:

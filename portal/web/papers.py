@@ -69,3 +69,18 @@ def as_pdf(content: bytes, name: str) -> Response:
     response = Response(content, mimetype=PDF)
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     return response
+
+
+def keys_address() -> str:
+    """Where the bank's public key is."""
+    return f"{_base()}/.well-known/portal-keys.json"
+
+
+def paper_address(reference: str, digest: str) -> str:
+    """Where anybody can check an agreement or a certificate; the fingerprint goes along, so that scanning is
+    enough."""
+    return f"{_base()}/paper/{reference}?digest={digest}"
+
+
+def _base() -> str:
+    return portal().settings.base_url.rstrip("/")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from portal.access.limits import STATEMENTS_HOUR
 from portal.accounts import issuing
-from portal.accounts.faces import Comparison, face_of
+from portal.accounts.faces import face_of
 from portal.accounts.models import IssuedStatement, Loan
 from portal.accounts.operations import post_payment
 from portal.accounts.statement import digest_of
@@ -23,6 +23,7 @@ from portal.accounts.statement_queries import Choice, issued_for, issued_list_fo
 from portal.audit import AuditEntry
 from portal.db import Database
 from portal.keys import Keys
+from portal.papers.faces import Comparison
 from portal.signing import Signer, canonical
 from tests import people
 from tests.people import BUSINESS_DATE

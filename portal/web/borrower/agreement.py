@@ -10,15 +10,18 @@ from wtforms import StringField
 
 from portal.access.challenges import ACCEPT, Accepted, Refused, answer_challenge, start_challenge
 from portal.jurisdictions import pack
+from portal.papers import MAKER
 from portal.plans.acceptance import BalanceChanged, LoanInPlan, OfferLapsed
 from portal.plans.agreement import AgreementDraft, WrittenItem, drafts
+from portal.plans.agreement_papers import file_digest, keep, papers_of
 from portal.plans.operations import PlanMade, Signatory, StaleProposal, accept
 from portal.plans.queries import ProposalView, agreements_for, holder_for, plan_for, proposal_for
 from portal.states import NotAllowed
-from portal.web.borrower import agreement_words
+from portal.web.borrower import agreement_paper, agreement_words
 from portal.web.context import portal
 from portal.web.forms import Form
 from portal.web.locale import current_locale
+from portal.web.papers import as_pdf, keys_address, paper_address
 from portal.web.security import SignedInBorrower, borrower_only, code_sender
 
 blueprint = Blueprint("agreement", __name__)
@@ -91,6 +94,7 @@ def confirm(borrower: SignedInBorrower, reference: str) -> str | tuple[str, int]
     except (LoanInPlan, BalanceChanged):
         return render_template("borrower/agreement/changed.html", offer=offer), 409
     if isinstance(answer, PlanMade):
+        papers_made(borrower, answer.reference)
         return redirect(url_for("borrower.plan.page", made=1), 303)
     form.code.errors = [CODE_WORDS[answer.reason]]
     return confirm_again(borrower, offer, form), 422
@@ -112,7 +116,43 @@ def read(borrower: SignedInBorrower, reference: str) -> str:
         if plan is None:
             abort(404)
         agreements = agreements_for(connection, borrower.borrower_id, plan.plan_id)
-    return render_template("borrower/agreement/read.html", plan=plan, agreements=agreements)
+        kept = papers_of(connection, borrower.borrower_id, plan.plan_id)
+    return render_template("borrower/agreement/read.html", plan=plan, agreements=agreements, kept=kept)
+
+
+@blueprint.get("/plan/agreement/<reference>/<agreement>.pdf")
+@borrower_only
+def document(borrower: SignedInBorrower, reference: str, agreement: str) -> Response:
+    """One agreement as PDF, the same bytes each time."""
+    made = papers_made(borrower, reference, only=agreement)
+    return as_pdf(made.get(agreement) or abort(404), f"agreement-{agreement}.pdf")
+
+
+def papers_made(borrower: SignedInBorrower, reference: str, *, only: str | None = None) -> dict[str, bytes]:
+    """The PDFs of the agreements of one's own plan (or of `only` that one), by reference. A file that was not
+    made before is remembered by its digest."""
+    p = portal()
+    with p.db.read() as connection:
+        plan = plan_for(connection, borrower.borrower_id, reference) or abort(404)
+        agreements = agreements_for(connection, borrower.borrower_id, plan.plan_id)
+        holder = holder_for(connection, p.keys, borrower.borrower_id)
+        kept = {
+            (one.agreement_id, one.digest)
+            for one in papers_of(connection, borrower.borrower_id, plan.plan_id)
+        }
+    made = {
+        one: agreement_paper.pdf_of(
+            one, holder, check_address=paper_address(one.reference, one.content_hash), keys_url=keys_address()
+        )
+        for one in agreements
+        if only in (None, one.reference)
+    }
+    fresh = [(one.id, one.reference, file_digest(content)) for one, content in made.items()]
+    fresh = [(one, ref, digest) for one, ref, digest in fresh if (one, digest) not in kept]
+    if fresh:
+        now = p.clock.now()
+        p.db.write(lambda session: keep(session, papers=fresh, maker=MAKER, now=now))
+    return {one.reference: content for one, content in made.items()}
 
 
 def offer_for(borrower: SignedInBorrower, reference: str) -> ProposalView | None:

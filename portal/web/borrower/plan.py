@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from portal.contacts.queries import holds_in_force
-from portal.plans import progress
+from portal.plans import certificates, progress
+from portal.plans.lifecycle import PlanState
 from portal.plans.policy import Policy
 from portal.plans.queries import (
     NegotiationView,
@@ -17,8 +18,12 @@ from portal.plans.queries import (
     holder_for,
     latest_negotiation_for,
     latest_plan_for,
+    plan_for,
 )
+from portal.web.borrower import certificate_paper
+from portal.web.borrower.saved import saved_of
 from portal.web.context import portal
+from portal.web.papers import as_pdf, keys_address, paper_address
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("plan", __name__)
@@ -78,6 +83,50 @@ def plan_page(borrower: SignedInBorrower, plan: PlanView, case: NegotiationView 
         at_risk=plan.is_at_risk(today, grace),
         grace_days=grace,
         just_made="made" in request.args,
+        saved=saved_of(borrower.borrower_id, plan.plan_id),
         case=case if case is not None and case.closed_at is None else None,
         now=p.clock.now(),
     )
+
+
+@blueprint.post("/plan/certificate/<reference>")
+@borrower_only
+def certify(borrower: SignedInBorrower, reference: str) -> Response:
+    """Issue the certificate of a finished plan, once, and open it."""
+    p = portal()
+    with p.db.read() as connection:
+        plan = plan_for(connection, borrower.borrower_id, reference)
+    if plan is None or plan.state != PlanState.COMPLETED or plan.ended_at is None:
+        abort(404)
+    now, today, local = p.clock.now(), p.clock.today(), p.clock.local
+    days = {"made_on": local(plan.made_at).date(), "completed_on": local(plan.ended_at).date()}
+    made = p.db.write(
+        lambda session: certificates.issue(
+            session,
+            signer=p.signer,
+            issuer=p.settings.bank.code,
+            borrower_id=borrower.borrower_id,
+            plan_reference=reference,
+            zone_day=days,
+            today=today,
+            now=now,
+        )
+    )
+    return redirect(url_for("borrower.plan.certificate", reference=made or abort(404)), 303)
+
+
+@blueprint.get("/plan/certificate/<reference>.pdf")
+@borrower_only
+def certificate(borrower: SignedInBorrower, reference: str) -> Response:
+    """One certificate as PDF, the same bytes each time."""
+    p = portal()
+    with p.db.read() as connection:
+        issued = certificates.certificate_for(connection, borrower.borrower_id, reference) or abort(404)
+        holder = holder_for(connection, p.keys, borrower.borrower_id)
+    content = certificate_paper.pdf_of(
+        issued,
+        holder,
+        check_address=paper_address(issued.reference, issued.digest),
+        keys_url=keys_address(),
+    )
+    return as_pdf(content, f"certificate-{issued.reference}.pdf")

@@ -30,7 +30,7 @@ from portal.web.borrower.statement_files.words import settlement_words
 from portal.web.context import portal
 from portal.web.forms import Form
 from portal.web.locale import day_text
-from portal.web.papers import as_pdf
+from portal.web.papers import as_pdf, keys_address
 from portal.web.qr import qr_svg
 from portal.web.security import SignedInBorrower, borrower_only
 
@@ -175,11 +175,6 @@ def own(borrower: SignedInBorrower, reference: str) -> Issued:
     """The borrower's own statement, or 404: for somebody else's as for one that does not exist."""
     with portal().db.read() as connection:
         return issued_for(connection, borrower.borrower_id, reference) or abort(404)
-
-
-def keys_address() -> str:
-    """Where the bank's public key is."""
-    return f"{portal().settings.base_url.rstrip('/')}/.well-known/portal-keys.json"
 
 
 def check_address(issued: Issued) -> str:

@@ -38,12 +38,14 @@ def page() -> str:
 @blueprint.post("/check")
 def typed() -> str | Response | WerkzeugResponse:
     """The verdict on a typed code; a network that was wrong too often is told when to try again. The
-    reference of a statement has a page of its own."""
+    reference of a statement or another paper has a page of its own."""
     p, text = portal(), request.form.get("code", "")[:LONGEST_TYPED]
     if not text.strip():
         return still.page("public/check/page.html", shown={"typed": ""}, empty=True)
     if reference_from(text).startswith("S-"):
         return redirect(url_for("public.statement.verdict", reference=reference_from(text)), 303)
+    if reference_from(text).startswith(("A-", "C-")):
+        return redirect(url_for("public.paper.verdict", reference=reference_from(text)), 303)
     asked = asked_for(p.keys, text)
     tried = p.db.write(
         lambda session: faces.try_code(

@@ -193,7 +193,7 @@ def _settlement(stated: Statement) -> dict[str, Any]:
         ],
         "table": {
             "columns": ["fill", "even", "even", "even"],
-            "head": [_("Loan account"), _("Left"), _("Accrued"), _("To pay")],
+            "head": [_("Loan account"), _("Left"), _("Accrued"), _("To pay in all")],
             "rows": [
                 [
                     _step(row.loan_ref, _beside(stated, row)),

@@ -175,7 +175,7 @@ def settlement(book: Book) -> None:
     """What pays each loan off on the day that was asked for: what the books hold and what accrues are given,
     all else is computed."""
     sheet = book.sheet("settlement", (6, 14, 20, 16, 16, 16))
-    words = [_("Loan no."), _("Loan account"), _("Part"), _("Left"), _("Accrued"), _("To pay")]
+    words = [_("Loan no."), _("Loan account"), _("Part"), _("Left"), _("Accrued"), _("To pay in all")]
     book.row(sheet, 0, words, "head")
     sheet.freeze_panes(1, 0)
     lines = [
