@@ -46,6 +46,9 @@ STATEMENTS_HOUR = Limit(
 PAYMENTS_BEGUN = Limit(
     "payments_begun", 600, 10, "one borrower, link or network: a person begins a few, a tester of cards many"
 )
+PAY_ATTEMPTS = Limit(
+    "pay_attempts", 600, 10, "nobody pays ten times in ten minutes; who tests stolen cards does"
+)
 
 #: Tries of one code; the database also has it as a constraint.
 TRIES = 5

@@ -80,6 +80,8 @@ class PaymentView:
     extra_choice: ExtraChoice | None
     #: the instalments of the plan that it met
     counted: tuple[CountedView, ...] = ()
+    #: taken with the way to pay that the borrower lets the bank keep
+    by_saved: bool = False
 
     def went_beyond(self, day: date) -> bool:
         """Whether, paid on `day`, it met more than what was due and the next instalment."""
@@ -130,7 +132,9 @@ def payment_for(connection: Connection, borrower_id: int, reference: str) -> Pay
         )
     ).first()
     view = _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
-    return replace(view, counted=_counted(connection, row.id, row.currency))
+    return replace(
+        view, counted=_counted(connection, row.id, row.currency), by_saved="saved" in row.offered
+    )
 
 
 def _counted(connection: Connection, payment_id: int, currency: str) -> tuple[CountedView, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,24 +10,30 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 from wtforms import StringField
 
 from portal.accounts.queries import BorrowerBalance, LoanView, balances_for
 from portal.jurisdictions import pack
 from portal.money import EXPONENTS, AmountError, Money
-from portal.payments import checkout, queries
+from portal.payments import checkout, queries, saved
 from portal.payments.checkout import ProviderRefused, ProviderUnavailable
 from portal.payments.lifecycle import OPEN_STATES, PaymentState
+from portal.payments.limits import TooManyTries, count_attempt
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView
 from portal.payments.references import transfer_reference
+from portal.payments.return_views import ReturnView, returns_of
+from portal.payments.transfer_qr import Transfer, payload
 from portal.plans.outlook import Outlook, outlooks
 from portal.plans.standing import past_limitation
 from portal.schedules.extra import ExtraChoice
+from portal.web.borrower.saved import consent_words, keepable
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.locale import current_locale, money_text
 from portal.web.methods import online_methods
+from portal.web.qr import qr_svg
 from portal.web.security import SignedInBorrower, borrower_only
 
 blueprint = Blueprint("pay", __name__)
@@ -43,6 +50,12 @@ class PayForm(Form):
     what = StringField(_l("What do you want to pay?"))
     amount = MoneyField(_l("Amount"), optional=True)
     loan = StringField(_l("For which loan account?"))
+
+
+class TransferForm(Form):
+    """How much the transfer shall be."""
+
+    amount = MoneyField(_l("Amount"), optional=True)
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,8 @@ def start(borrower: SignedInBorrower) -> Any:
                 checkout.ask(portal(), attempt)
             return redirect(url_for("borrower.pay.payment", reference=attempt.reference), 303)
         return redirect(checkout.open_checkout(portal(), attempt).checkout_url or "/", 303)
+    except TooManyTries:
+        return _checked(chosen, _means(borrower), problem=_too_many(), again=False), 429
     except UnableToPay as error:
         return _checked(chosen, _means(borrower), problem=_why(error)), 422
     except ProviderUnavailable:
@@ -129,6 +144,33 @@ def history(borrower: SignedInBorrower) -> str:
     return render_template("borrower/pay/history.html", payments=payments)
 
 
+@blueprint.get("/pay/transfer/<loan_ref>")
+@borrower_only
+def transfer(borrower: SignedInBorrower, loan_ref: str) -> Any:
+    """A bank transfer for one loan: every part to copy, and a code that fills it in."""
+    means, bank = _means(borrower), portal().settings.bank
+    loan = means.balance.loan(loan_ref) or abort(404)
+    form = TransferForm(request.args if "amount" in request.args else None)
+    form.amount.currency = loan.currency
+    is_right = "amount" not in request.args or form.validate()
+    amount = form.amount.money or loan.due_now or loan.left
+    wanted = Transfer(bank.payee_name["zh"], bank.payee_account, amount, means.references[loan_ref])
+    text = payload(bank.transfer_qr, wanted) if bank.transfer_qr and amount and is_right else ""
+    picture = qr_svg(text, _("QR code of the bank transfer")) if text else ""
+    is_address = (bank.transfer_qr or {}).get("form") == "uri"
+    html = render_template(
+        "borrower/pay/transfer_page.html",
+        loan=loan,
+        amount_wanted=amount,
+        form=form,
+        means=means,
+        picture=picture,
+        address=text if is_address else "",
+        grouped=grouped,
+    )
+    return make_response(html, 200 if is_right else 422)
+
+
 @blueprint.get("/pay/<reference>")
 @borrower_only
 def payment(borrower: SignedInBorrower, reference: str) -> Response:
@@ -143,6 +185,7 @@ def payment(borrower: SignedInBorrower, reference: str) -> Response:
         waiting=waiting,
         looks=looks,
         over=over,
+        returns=_returns(view),
         beyond=view.posted_at is not None and view.went_beyond(portal().clock.local(view.posted_at).date()),
     )
     response = make_response(html)
@@ -151,6 +194,16 @@ def payment(borrower: SignedInBorrower, reference: str) -> Response:
         pause = SOON_SECONDS if looks < LOOKS // 2 else LATER_SECONDS
         response.headers["Refresh"] = f"{pause}; url={next_look}"
     return response
+
+
+@blueprint.get("/pay/<reference>/receipt")
+@borrower_only
+def receipt(borrower: SignedInBorrower, reference: str) -> str:
+    """The receipt of a credited payment, made for paper: each step of its placement with the rule."""
+    view = _payment(borrower, reference)
+    if view.posted_at is None:
+        abort(404)
+    return render_template("borrower/pay/receipt.html", payment=view)
 
 
 @blueprint.post("/pay/<reference>/ask")
@@ -220,7 +273,16 @@ def _checked(chosen: Chosen, means: Means, *, problem: str = "", again: bool = T
         problem=problem,
         again=again,
         outlooks=_outlooks(chosen, means),
+        saving=_saving(chosen, means),
     )
+
+
+def _saving(chosen: Chosen, means: Means) -> str:
+    """The words of the consent, where this payment can be the one a way to pay is kept with."""
+    plan = means.instalment
+    if plan is None or chosen.loan_ref is not None or not keepable(means.methods):
+        return ""
+    return consent_words(plan.plan_reference)
 
 
 def _outlooks(chosen: Chosen, means: Means) -> tuple[Outlook, ...]:
@@ -288,8 +350,12 @@ def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
     if not methods:
         raise ProviderRefused("not_available")
     offered = {"methods": list(methods), "locale": locale, "title": p.settings.bank.name(locale)}
-    return p.db.write(
-        lambda session: create_attempt(
+    plan = _plan_to_save(borrower, chosen, methods)
+    if plan is not None:
+        offered |= {"methods": keepable(methods), "save": True}
+
+    def unit(session: Session) -> Attempt:
+        attempt = create_attempt(
             session,
             borrower_id=borrower.borrower_id,
             loan_ref=chosen.loan_ref,
@@ -300,7 +366,31 @@ def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
             real_now=p.clock.real_now(),
             extra=chosen.extra,
         )
-    )
+        if not attempt.repeated:
+            who = (f"session:{borrower.session_digest}", f"borrower:{borrower.borrower_id}")
+            count_attempt(session, keys=p.keys, who=who, real_now=p.clock.real_now())
+        if plan is not None and attempt.offered.get("save"):
+            saved.agree(
+                session,
+                payment_id=attempt.payment_id,
+                plan_id=plan.plan_id,
+                borrower_id=borrower.borrower_id,
+                text=consent_words(plan.plan_reference),
+                language=locale,
+                today=p.clock.today(),
+                now=p.clock.now(),
+            )
+        return attempt
+
+    return p.db.write(unit)
+
+
+def _plan_to_save(borrower: SignedInBorrower, chosen: Chosen, methods: Sequence[str]) -> InstalmentDue | None:
+    """The plan whose instalments shall be taken with what this payment is made with, as was ticked."""
+    if request.form.get("save") != "yes" or chosen.loan_ref or not keepable(methods):
+        return None
+    with portal().db.read() as connection:
+        return queries.next_instalment_for(connection, borrower.borrower_id)
 
 
 def _still_open(attempt: Attempt) -> bool:
@@ -316,6 +406,11 @@ def _looks() -> int:
 def _payment(borrower: SignedInBorrower, reference: str) -> PaymentView:
     with portal().db.read() as connection:
         return queries.payment_for(connection, borrower.borrower_id, reference) or abort(404)
+
+
+def _returns(view: PaymentView) -> tuple[ReturnView, ...]:
+    with portal().db.read() as connection:
+        return returns_of(connection, view.payment_id)
 
 
 def _attempt(borrower: SignedInBorrower, reference: str) -> Attempt:
@@ -336,6 +431,14 @@ def _why(error: UnableToPay) -> str:
 
 def _no_answer() -> str:
     return str(_("The payment provider does not answer. Nothing was taken. Please try again in a minute."))
+
+
+def _too_many() -> str:
+    return str(
+        _(
+            "Too many payments were begun in a few minutes. Nothing was taken. Wait ten minutes, please, or use a bank transfer."
+        )
+    )
 
 
 def _refused() -> str:

@@ -399,3 +399,42 @@ def test_paying_all_of_it_leaves_nothing(visit: Visit, sqlite_database: Database
 
     assert "due:L-LIN-1" not in html
     assert Money(615_000, "CNY").plain()[0] in html
+
+
+@pytest.mark.slow
+def test_who_tests_cards_is_stopped_at_ten_in_ten_minutes(visit: Visit, sqlite_database: Database) -> None:
+    """AC41: five hundred tries from one session, and again from a second session of the same person."""
+    answers = [visit.start(form_key=f"k{number}", amount=f"{number + 1}.00") for number in range(500)]
+    other = Visit(visit.app, visit.sandbox, 1)
+    again = other.start(form_key="other", amount="501.00")
+
+    codes = [answer.status_code for answer in answers]
+    with sqlite_database.read() as connection:
+        begun = connection.scalar(select(func.count()).select_from(Payment))
+    assert 10 <= codes.count(303) <= 20  # windows are fixed: the tries may fall into two
+    assert set(codes) == {303, 429}
+    assert codes.count(303) == begun
+    assert again.status_code == 429
+    assert "Too many payments were begun" in answers[-1].get_data(as_text=True)
+
+
+@pytest.mark.slow
+def test_a_refund_is_shown_to_who_paid_with_what_it_means(visit: Visit, sqlite_database: Database) -> None:
+    reference = reference_in(pay_at(visit.start().headers["Location"]))
+    wait_until(lambda: state_of(sqlite_database, reference) == "posted")
+    (intent,), _more = visit.sandbox.book.listed("payment_intent")
+
+    visit.sandbox.book.refund(
+        {"payment_intent": intent["id"], "amount": 10_000, "metadata": {}, "reason": None}
+    )
+    wait_until(lambda: state_of(sqlite_database, reference) == "part_refund")
+    part = visit.client.get(f"/my/pay/{reference}").get_data(as_text=True)
+    visit.sandbox.book.open_dispute(intent["id"])
+    wait_until(lambda: state_of(sqlite_database, reference) == "disputed")
+    taken = visit.client.get(f"/my/pay/{reference}").get_data(as_text=True)
+
+    assert "Paid, and partly sent back" in part
+    assert "The bank has sent this back the way it was paid." in part
+    assert "Taken back by the bank or wallet it was paid with" in taken
+    assert "no longer counts as paid" in taken
+    assert "Taken back" in visit.client.get("/my/pay/history").get_data(as_text=True)
