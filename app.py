@@ -11,6 +11,7 @@ from portal.dates import Clock
 from portal.db import Database
 from portal.gateways import sms, storage, stripe
 from portal.keys import Keys
+from portal.payments import transfer_qr
 from portal.settings import Settings
 from portal.signing import Signer
 from portal.web import bars, catalogues, errors, locale, marks, pages, security, templates
@@ -40,8 +41,10 @@ def compose(settings: Settings, *, clock: Clock | None = None, db: Database | No
 
 def _settings() -> Settings:
     try:
-        return portal_settings.load()
-    except portal_settings.BadSettings as error:
+        loaded = portal_settings.load()
+        transfer_qr.check(loaded.bank.transfer_qr)
+        return loaded
+    except (portal_settings.BadSettings, transfer_qr.BadTransferQr) as error:
         raise NoAppException(f"The portal does not start: {error}") from None
 
 

@@ -49,6 +49,8 @@ class Bank:
     policy: Mapping[str, Any]
     closed_days: tuple[str, ...] = ()
     open_days: tuple[str, ...] = ()
+    #: the code that fills in a transfer in the payer's app (payments/transfer_qr.py); None for none
+    transfer_qr: Mapping[str, Any] | None = None
     #: how the core is told: `mapping`, and `cut_off` on the bank's clock
     outgoing: Mapping[str, Any] = field(default_factory=dict)
     #: what a batch of the core may change without a second person (intake/drift.py)
@@ -80,6 +82,7 @@ class Bank:
                 policy=MappingProxyType(data["policy"]),
                 closed_days=tuple(data.get("closed_days", ())),
                 open_days=tuple(data.get("open_days", ())),
+                transfer_qr=data.get("transfer_qr"),
                 intake=MappingProxyType(data.get("intake", {})),
                 outgoing=MappingProxyType(data.get("outgoing", {})),
             )
