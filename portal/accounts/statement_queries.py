@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -37,7 +38,7 @@ class Choice:
     (None: the start) to `as_of`, both included.
 
     With `settle_on` it says what pays each loan off on that day; `stops` is what an agreed plan stops
-    accruing, by loan id.
+    accruing, by loan id, and `fee_rate` the bank's fee for paying early.
     """
 
     currency: str
@@ -46,6 +47,7 @@ class Choice:
     as_of: date
     settle_on: date | None = None
     stops: Mapping[int, Stop] = field(default_factory=dict)
+    fee_rate: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,12 @@ def _settlement(
         return ()
     found = (
         settlement_for(
-            connection, borrower_id, row.loan_ref, on=choice.settle_on, stop=choice.stops.get(row.id)
+            connection,
+            borrower_id,
+            row.loan_ref,
+            on=choice.settle_on,
+            stop=choice.stops.get(row.id),
+            fee_rate=choice.fee_rate,
         )
         for row in loans
     )

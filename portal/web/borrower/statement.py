@@ -20,6 +20,7 @@ from portal.accounts.queries import BorrowerBalance
 from portal.accounts.settlement import earliest_day, latest_day
 from portal.accounts.statement_queries import Choice, Issued, issued_for, issued_list_for
 from portal.plans import standing as standings
+from portal.plans.policy import Policy
 from portal.plans.queries import holder_for, latest_plan_for
 from portal.web import errors
 from portal.web.borrower.balance import stops_of
@@ -88,7 +89,8 @@ def make(borrower: SignedInBorrower) -> Any:
     if choice is None:
         return ask(borrower, form), 422
     if choice.settle_on is not None:
-        choice = replace(choice, stops=stops_for(borrower))
+        fee_rate = Policy.of(portal().settings.bank).early_repayment_fee
+        choice = replace(choice, stops=stops_for(borrower), fee_rate=fee_rate)
     p = portal()
     now, real_now, today = p.clock.now(), p.clock.real_now(), p.clock.today()
     made = p.db.write(
