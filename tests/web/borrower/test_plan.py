@@ -78,7 +78,7 @@ def test_an_upfront_payment_comes_first(sqlite_app: Flask, lin_story: Story) -> 
     lin_story.plan(TermsRequest(count=10, upfront=yuan("3000.00")))
     client, _ = signed_in(sqlite_app, lin_story)
 
-    assert "3,000" in text_of(client, "/my/plan").split("figure")[1][:200]
+    assert "3,000" in text_of(client, "/my/plan").split('class="figure')[1][:400]
 
 
 def test_signed_out_it_leads_to_sign_in(sqlite_app: Flask) -> None:
