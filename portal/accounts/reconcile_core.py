@@ -15,7 +15,14 @@ from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.accounts.balance import COMPONENTS, FORGIVING, TAKINGS, Totals
-from portal.accounts.corrections import GAVE_WAY, LONGEST_STEM, insert_pair, opposite_of, transfer_values
+from portal.accounts.corrections import (
+    GAVE_WAY,
+    LONGEST_STEM,
+    answers_ours,
+    insert_pair,
+    opposite_of,
+    transfer_values,
+)
 from portal.accounts.models import LedgerLine
 from portal.accounts.operations import CHUNK, insert_line, line_values, totals_of
 
@@ -100,7 +107,7 @@ def _is_crooked(totals: Totals) -> bool:
     return beyond or sum(totals.paid.values()) + totals.suspense < 0
 
 
-def _standing() -> Select[tuple[LedgerLine]]:
+def _standing() -> Select[LedgerLine]:
     """Lines of ours of the named loans that nothing undid."""
     undoing = aliased(LedgerLine)
     return (
@@ -114,7 +121,7 @@ def _standing() -> Select[tuple[LedgerLine]]:
     )
 
 
-def _given_back_twice() -> Select[tuple[LedgerLine]]:
+def _given_back_twice() -> Select[LedgerLine]:
     """What was given back here of a payment that the bank has undone itself since, be it the bank's own line
     or the one that took the place of ours: the money went back once."""
     payment, gave_way, core, undone = (aliased(LedgerLine) for _ in range(4))
@@ -126,7 +133,8 @@ def _given_back_twice() -> Select[tuple[LedgerLine]]:
         .outerjoin(gave_way, (gave_way.reverses_id == payment.id) & (gave_way.source == "portal"))
         .join(core, (core.loan_id == payment.loan_id) & (core.source == "core") & stands_for)
         .join(undone, undone.reverses_id == core.id)
-        .where(LedgerLine.kind.in_(TAKINGS))
+        # a bank that undoes its line because it was told of what was given back has done that and no more
+        .where(LedgerLine.kind.in_(TAKINGS), ~answers_ours(undone))
         .order_by(LedgerLine.id)
     )
 

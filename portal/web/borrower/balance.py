@@ -69,9 +69,12 @@ def loan(borrower: SignedInBorrower, loan_ref: str) -> str:
     p = portal()
     with p.db.read() as connection:
         view = own_loan(queries.balances_for(connection, borrower.borrower_id), loan_ref)
+        rates = accrual.rate_changes(connection, [view.loan_id]).get(view.loan_id, ())
     return render_template(
         "borrower/balance/loan.html",
         view=view,
+        rates=rates,
+        exact_percent=exact_percent,
         principal=principal_of(view),
         orders=allocation_orders([view]),
         link=links_of(view),
