@@ -37,7 +37,7 @@ _WORDS = {"processing": Report.PROCESSING, "declined": Report.DECLINED, "expired
 
 def events() -> list[ProviderEventSeen]:
     """All twenty, in the order in which they happened."""
-    return [_event(payment, what) for payment, whats in TOLD.items() for what in whats]
+    return [_event(payment, what) for payment, words in TOLD.items() for what in words]
 
 
 def _event(payment: str, what: str) -> ProviderEventSeen:
