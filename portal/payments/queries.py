@@ -82,6 +82,8 @@ class PaymentView:
     counted: tuple[CountedView, ...] = ()
     #: taken with the way to pay that the borrower lets the bank keep
     by_saved: bool = False
+    asked: Money | None = None
+    by_helper: bool = False
 
     def went_beyond(self, day: date) -> bool:
         """Whether, paid on `day`, it met more than what was due and the next instalment."""
@@ -233,6 +235,8 @@ def _view(row: Mapping[str, Any], set_aside: Money | None) -> PaymentView:
         amount=Money(row["amount_minor"], currency),
         placed=tuple(_placed(one, currency) for one in placed),
         set_aside=set_aside,
+        asked=Money(row["asked_minor"], currency) if row["asked_minor"] else None,
+        by_helper=row["pay_link_id"] is not None,
         extra_choice=ExtraChoice(row["extra_choice"]) if row["extra_choice"] else None,
         **{name: row[name] for name in (*names, *more)},
     )
