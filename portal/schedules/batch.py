@@ -1,7 +1,7 @@
 """Level schedules by the thousand, exact to the minor unit and without a package: whole numbers side by side.
 
 Loans of one rate and count lie in lanes of one very long whole number; one multiplication, one shift and one
-mask give the interest of all of them. Division by the rate's denominator is multiplication by its reciprocal,
+mask add the interest to the balances of all of them. Division by the rate's denominator is multiplication by its reciprocal,
 long enough to be exact. Rounds half-up, as `annuity` does by default, and equals it row by row.
 """
 
@@ -27,22 +27,32 @@ _POINT = 96
 
 @dataclass(frozen=True, slots=True)
 class LevelBatch:
-    """Level schedules of one rate and count, by column; minor units. Instalments are level but for the last."""
+    """Level schedules of one rate and count; minor units. Instalments are level but for the last."""
 
     count: int
+    principals: Sequence[int]
     #: the level instalment of each loan
     levels: Sequence[int]
-    #: for each period, the interest of each loan
-    interest: Sequence[Sequence[int]]
-    #: what each loan's last instalment pays of principal
-    last_principal: Sequence[int]
+    #: the last instalment of each loan
+    last: Sequence[int]
+    #: the balances of some loans, one array for as many periods as a lane has words, as they were computed
+    _balances: tuple[tuple[array[int], ...], ...]
+    _words: int
+
+    def balance(self, loan: int, period: int) -> int:
+        """What is left of a loan's principal after an instalment but the last; both counted from nought."""
+        chunk, lane = divmod(loan, _LANES)
+        block, word = divmod(period, self._words)
+        return self._balances[chunk][block][lane * self._words + word]
 
     def rows(self, loan: int) -> Iterator[tuple[int, int]]:
         """(principal, interest) of each instalment of one loan, counted from nought."""
+        before = self.principals[loan]
         for period in range(self.count - 1):
-            interest = self.interest[period][loan]
-            yield self.levels[loan] - interest, interest
-        yield self.last_principal[loan], self.interest[-1][loan]
+            after = self.balance(loan, period)
+            yield before - after, self.levels[loan] - (before - after)
+            before = after
+        yield before, self.last[loan] - before
 
 
 def level_rows(
@@ -77,11 +87,16 @@ def level_batch(
     if not 1 <= count <= LONGEST:
         raise UnableToSchedule(Unschedulable.TOO_MANY, count=count)
     lanes = _Lanes.of(max(principals_minor, default=1), annual_rate, count, periods_a_year)
-    levels, last = array(lanes.code), array(lanes.code)
-    interest = [array(lanes.code) for _ in range(count)]
+    levels: list[int] = []
+    last: list[int] = []
+    balances = []
     for start in range(0, len(principals_minor), _LANES):
-        lanes.run(principals_minor[start : start + _LANES], levels, interest, last)
-    return LevelBatch(count, levels, interest, last)
+        found = lanes.run(principals_minor[start : start + _LANES])
+        levels += found[0]
+        last += found[1]
+        balances.append(found[2])
+    words = lanes.width // lanes.word
+    return LevelBatch(count, tuple(principals_minor), levels, last, tuple(balances), words)
 
 
 def _period_rate(annual_rate: Decimal, periods_a_year: int) -> tuple[int, int]:
@@ -115,7 +130,7 @@ class _Lanes:
     #: bits of an amount read from a lane, and the array's code for them
     word: int
     code: str
-    #: interest = (balance * times + plus) >> shift, exact for every balance up to the largest
+    #: balance with interest = (balance * times + plus) >> shift, exact for every balance up to the largest
     times: int
     plus: int
     shift: int
@@ -129,7 +144,7 @@ class _Lanes:
     @classmethod
     def of(cls, largest: int, annual_rate: Decimal, count: int, periods_a_year: int) -> _Lanes:
         top, bottom = _period_rate(annual_rate, periods_a_year)
-        digits = (largest * 2 * top + bottom).bit_length()
+        digits = (largest * 2 * (top + bottom) + bottom).bit_length()
         shift = digits + (2 * bottom).bit_length()
         reciprocal = -(-(1 << shift) // (2 * bottom))
         numerator, denominator = _level_factor(top, bottom, count)
@@ -144,7 +159,7 @@ class _Lanes:
             width=-(-(2 * digits + 4) // word) * word,
             word=word,
             code=code,
-            times=2 * top * reciprocal,
+            times=2 * (top + bottom) * reciprocal,
             plus=bottom * reciprocal,
             shift=shift,
             factor=(numerator << _POINT) // denominator,
@@ -153,54 +168,52 @@ class _Lanes:
             careful=(count + 1) * grown * 2 * (bottom + top) // bottom + 2,
         )
 
-    def run(
-        self, principals: Sequence[int], levels: array[int], interest: list[array[int]], last: array[int]
-    ) -> None:
-        """Append the columns of some loans, at most as many as there are lanes."""
+    def run(self, principals: Sequence[int]) -> tuple[list[int], list[int], tuple[array[int], ...]]:
+        """Levels, last instalments and balances of some loans, at most as many as there are lanes."""
         fraction = (1 << _POINT) - 1
         exact = [principal * self.factor + self.half for principal in principals]
-        found = [
+        levels = [
             level >> _POINT if (level & fraction) < self.unsure and level >> _POINT > self.careful else 0
             for level in exact
         ]
-        slow = [at for at, level in enumerate(found) if not level]
+        slow = [at for at, level in enumerate(levels) if not level]
         given = list(principals)
         for at in slow:
             given[at] = 0
-        columns, left = self._side_by_side(given, found)
+        blocks, last = self._side_by_side(given, levels)
         for at in slow:
             rows = level_rows(
                 principals[at], self.annual_rate, self.count, periods_a_year=self.periods_a_year
             )
-            found[at], left[at] = sum(rows[0]), rows[-1][0]
-            for column, (_, row_interest) in zip(columns, rows, strict=True):
-                column[at] = row_interest
-        levels.extend(found)
-        last.extend(left)
-        for whole, column in zip(interest, columns, strict=True):
-            whole.extend(column)
+            levels[at], last[at] = sum(rows[0]), sum(rows[-1])
+            self._put(blocks, at, principals[at], rows)
+        return levels, last, blocks
+
+    def _put(
+        self, blocks: tuple[array[int], ...], lane: int, balance: int, rows: list[tuple[int, int]]
+    ) -> None:
+        words = self.width // self.word
+        for period, (principal, _) in enumerate(rows[:-1]):
+            balance -= principal
+            blocks[period // words][lane * words + period % words] = balance
 
     def _side_by_side(
         self, principals: Sequence[int], levels: Sequence[int]
-    ) -> tuple[list[array[int]], array[int]]:
-        """The interest of each period, and the principal left for the last; as many periods as a lane has
-        words are read from it at once."""
+    ) -> tuple[tuple[array[int], ...], list[int]]:
+        """The balance after every instalment but the last, and the last instalment."""
         lanes, words = len(principals), self.width // self.word
         ones = self._packed([1] * lanes)
         plus, mask = self.plus * ones, ((1 << self.width - self.shift) - 1) * ones
         balance, level = self._packed(principals), self._packed(levels)
-        columns: list[array[int]] = []
-        for start in range(0, self.count, words):
-            periods = range(start, min(start + words, self.count))
+        blocks = []
+        for start in range(0, self.count - 1, words):
             held = 0
-            for period in periods:
-                interest = (balance * self.times + plus) >> self.shift & mask
-                held |= interest << (period - start) * self.word
-                if period < self.count - 1:
-                    balance += interest - level
-            laid = self._words(held, lanes)
-            columns.extend(laid[at::words] for at in range(len(periods)))
-        return columns, self._words(balance, lanes)[::words]
+            for word in range(min(words, self.count - 1 - start)):
+                balance = ((balance * self.times + plus) >> self.shift & mask) - level
+                held |= balance << word * self.word
+            blocks.append(self._words(held, lanes))
+        last = (balance * self.times + plus) >> self.shift & mask
+        return tuple(blocks), self._words(last, lanes)[::words].tolist()
 
     def _packed(self, numbers: Sequence[int]) -> int:
         words = self.width // self.word
