@@ -60,7 +60,10 @@ def staff() -> str:
         if account.login in secrets
     ]
     return render_template(
-        "demo/staff/page.html", accounts=accounts, seconds_left=30 - int(now.timestamp()) % 30
+        "demo/staff/page.html",
+        accounts=accounts,
+        seconds_left=30 - int(now.timestamp()) % 30,
+        testing=f"{p.settings.stripe_api_base}/testing" if p.settings.stripe_api_base else "",
     )
 
 

@@ -23,6 +23,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from portal.demo.stripe_sandbox_api import LOCALES, add_addresses
 from portal.demo.stripe_sandbox_book import ApiError, Behaviour, Book, Work
+from portal.demo.stripe_sandbox_testing import add_testing_page
 from portal.web.locale import HTML_LANG, amount_formatter
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,7 @@ def create_sandbox(book: Book, *, behaviour: Behaviour | None = None) -> Flask:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     add_addresses(app, book)
     _hosted_page(app, book, behaviour)
+    add_testing_page(app, book)
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -90,7 +90,7 @@ def apply_dispute(session: Session, report: DisputeReport, books: Books) -> Outc
     if (row.state, row.withdrawn, row.reinstated) == before:
         return Outcome.NOTED
     facts = {"withdrawn": row.withdrawn, "reinstated": row.reinstated}
-    _record(session, row, f"dispute.{row.state}", PROVIDER, books.now, facts)
+    _record(session, row, f"dispute.{_heard(row, before)}", PROVIDER, books.now, facts)
     if payment is not None and row.unplaced_id is None:
         settle(session, payment, books)
         _tell(session, row, payment, before, books)
@@ -222,6 +222,13 @@ def _raise(row: Dispute, report: DisputeReport, books: Books) -> None:
         row.answer_by = due if row.answer_by is None else max(row.answer_by, due)
     if row.state not in OPEN_DISPUTES and row.closed_at is None:
         row.closed_at = books.now
+
+
+def _heard(row: Dispute, before: tuple[str, bool, bool]) -> str:
+    """What is new in one word, for the record."""
+    if row.state != before[0]:
+        return row.state
+    return "reinstated" if row.reinstated and not before[2] else "withdrawn"
 
 
 def _tell(

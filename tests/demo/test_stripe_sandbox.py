@@ -280,6 +280,39 @@ def test_the_page_says_what_it_is_in_the_payers_language(sandbox: Sandbox) -> No
     assert "cardnumber" not in html.text
 
 
+def test_a_tester_opens_a_dispute_answers_nothing_and_decides_it(
+    sandbox: Sandbox, listener: Listener
+) -> None:
+    made = open_one(sandbox, locale="en")
+    choose(made, "pay")
+    page = f"{sandbox.origin}/testing"
+    (intent,), _more = sandbox.book.listed("payment_intent")
+
+    requests.post(page, data={"act": "dispute", "name": intent["id"], "lang": "en"}, timeout=5)
+    disputed = requests.get(page, params={"lang": "en"}, timeout=5).text
+    (dispute,), _more = sandbox.book.listed("dispute")
+    requests.post(page, data={"act": "win", "name": dispute["id"], "lang": "en"}, timeout=5)
+    again = requests.post(page, data={"act": "dispute", "name": intent["id"], "lang": "en"}, timeout=5)
+
+    assert "waits for the bank" in disputed
+    assert "123.45" in disputed
+    assert again.status_code == 409
+    listener.hear(6)
+    assert listener.kinds[2:] == [
+        "charge.dispute.created",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.closed",
+    ]
+
+
+def test_what_nobody_can_do_changes_nothing(sandbox: Sandbox) -> None:
+    page = f"{sandbox.origin}/testing"
+
+    assert requests.post(page, data={"act": "steal", "name": "x"}, timeout=5).status_code == 400
+    assert requests.post(page, data={"act": "dispute", "name": "pi_none"}, timeout=5).status_code == 409
+
+
 def test_an_unknown_page_is_not_found(sandbox: Sandbox) -> None:
     assert requests.get(f"{sandbox.origin}/pay/cs_test_none", timeout=5).status_code == 404
 
