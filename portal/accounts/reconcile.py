@@ -3,10 +3,11 @@ code that writes the balances is not repeated by the code that checks them."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select
+from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.accounts.balance import (
@@ -32,24 +33,29 @@ def faults(connection: Connection) -> Iterator[str]:
     yield from _due_differs(connection)
 
 
-def _without_balance(connection: Connection) -> Iterator[str]:
-    missing = (
+@functools.cache
+def _without_balance_statement() -> Select[Any]:
+    return (
         select(Loan.id)
         .outerjoin(LoanBalance, LoanBalance.loan_id == Loan.id)
         .where(LoanBalance.loan_id.is_(None))
         .order_by(Loan.id)
     )
-    for (loan_id,) in connection.execute(missing):
+
+
+def _without_balance(connection: Connection) -> Iterator[str]:
+    for (loan_id,) in connection.execute(_without_balance_statement()):
         yield f"loan {loan_id}: no balance row"
 
 
-def _crooked_reversals(connection: Connection) -> Iterator[str]:
+@functools.cache
+def _crooked_reversals_statement() -> Select[Any]:
     original = aliased(LedgerLine)
     parts = (*COMPONENTS, "suspense")
     unequal = or_(
         *(getattr(LedgerLine, f"{name}_minor") != -getattr(original, f"{name}_minor") for name in parts)
     )
-    wrong = (
+    return (
         select(LedgerLine.id)
         .outerjoin(original, original.id == LedgerLine.reverses_id)
         .where(
@@ -62,17 +68,20 @@ def _crooked_reversals(connection: Connection) -> Iterator[str]:
             ),
         )
     )
-    for (line_id,) in connection.execute(wrong):
+
+
+def _crooked_reversals(connection: Connection) -> Iterator[str]:
+    for (line_id,) in connection.execute(_crooked_reversals_statement()):
         yield f"line {line_id}: a reversal that is not the opposite of its line"
 
 
-def _taken_beyond(connection: Connection) -> Iterator[str]:
-    """No more was charged back or refunded of a payment than it had paid, part by part (M8, M11)."""
+@functools.cache
+def _taken_beyond_statement() -> Select[Any]:
     taken, undoing = aliased(LedgerLine), aliased(LedgerLine)
     parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
     sums = [func.sum(getattr(taken, part)) for part in parts]
     paid = [getattr(LedgerLine, part) for part in parts]
-    statement = (
+    return (
         select(taken.of_line_id)
         .outerjoin(undoing, undoing.reverses_id == taken.id)
         .outerjoin(LedgerLine, and_(LedgerLine.id == taken.of_line_id, LedgerLine.kind == "payment"))
@@ -85,16 +94,20 @@ def _taken_beyond(connection: Connection) -> Iterator[str]:
             )
         )
     )
-    for (line_id,) in connection.execute(statement):
+
+
+def _taken_beyond(connection: Connection) -> Iterator[str]:
+    """No more was charged back or refunded of a payment than it had paid, part by part (M8, M11)."""
+    for (line_id,) in connection.execute(_taken_beyond_statement()):
         yield f"line {line_id}: more was taken back than it paid"
 
 
-def _crooked_transfers(connection: Connection) -> Iterator[str]:
-    """Every transfer has two lines that cancel out, and both stand or neither does (M6)."""
+@functools.cache
+def _crooked_transfers_statement() -> Select[Any]:
     into, undone, undone_too = aliased(LedgerLine), aliased(LedgerLine), aliased(LedgerLine)
     parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
     whole = sum((getattr(LedgerLine, part) + getattr(into, part) for part in parts), start=literal(0))
-    statement = (
+    return (
         select(LedgerLine.id)
         .outerjoin(into, and_(into.of_line_id == LedgerLine.id, into.kind == "transfer"))
         .outerjoin(undone, undone.reverses_id == LedgerLine.id)
@@ -105,11 +118,16 @@ def _crooked_transfers(connection: Connection) -> Iterator[str]:
             or_(into.id.is_(None), whole != 0, undone.id.is_(None) != undone_too.id.is_(None)),
         )
     )
-    for (line_id,) in connection.execute(statement):
+
+
+def _crooked_transfers(connection: Connection) -> Iterator[str]:
+    """Every transfer has two lines that cancel out, and both stand or neither does (M6)."""
+    for (line_id,) in connection.execute(_crooked_transfers_statement()):
         yield f"line {line_id}: a transfer whose two lines do not cancel out"
 
 
-def _summary_differs(connection: Connection) -> Iterator[str]:
+@functools.cache
+def _summary_statement() -> tuple[Select[Any], list[str]]:
     """All sums in one statement: a line counts where its own kind, or the kind it reverses, says."""
     original = aliased(LedgerLine)
     kind = func.coalesce(original.kind, LedgerLine.kind)
@@ -136,6 +154,11 @@ def _summary_differs(connection: Connection) -> Iterator[str]:
         .outerjoin(proved, proved.c.loan_id == LoanBalance.loan_id)
         .where(differs)
     )
+    return statement, names
+
+
+def _summary_differs(connection: Connection) -> Iterator[str]:
+    statement, names = _summary_statement()
     for loan_id, *values in connection.execute(statement):
         for name, said, found in zip(names, values, values[len(names) :], strict=False):
             if said != found:
