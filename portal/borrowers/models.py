@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +19,8 @@ class Borrower(Row):
     phone_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     #: keys.digest("phone", E.164-ish digits): finds and caps a number without knowing it
     phone_digest: Mapped[str] = mapped_column(String(64))
+    #: when the bank's file last gave another number; for a day nothing is sent to it (messages.operations)
+    phone_changed_at: Mapped[datetime | None]
     #: the last four digits, sealed; pages before proof of identity show the last two only
     phone_tail_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     id_tail_sealed: Mapped[bytes] = mapped_column(LargeBinary)

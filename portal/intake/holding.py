@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -189,6 +189,14 @@ def reject(session: Session, *, run_id: int, person: Person, comment: str, now: 
     if not comment.strip():
         raise CannotDecide("comment")
     _decide(session, _locked(session, run_id), RunAction.REJECT, person, comment, now)
+
+
+class Decision(Protocol):
+    """`release` or `reject`."""
+
+    def __call__(
+        self, session: Session, *, run_id: int, person: Person, comment: str, now: datetime
+    ) -> None: ...
 
 
 def _locked(session: Session, run_id: int) -> IntakeRun:

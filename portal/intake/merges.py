@@ -149,6 +149,7 @@ CUSTOMERS = Merge(
     ),
     changed="s.state = 'changed'",
     set_once=frozenset({"language"}),
+    updates={"phone_changed_at": "CASE WHEN s.phone_changed = 1 THEN %(now)s ELSE t.phone_changed_at END"},
 )
 _FOLLOWS = "(s.state <> 'planned' OR t.off_reason = 'bank')"
 _OFF = "CASE WHEN s.state = 'cancelled' THEN 'bank' END"

@@ -24,6 +24,8 @@ from portal.messages.models import Message
 from portal.messages.texts import KINDS, text_for
 
 LEASE_SECONDS = 120
+#: How long nothing is sent to a number that the bank's file has changed.
+NEW_NUMBER_RESTS = timedelta(hours=24)
 #: How often a provider that was certainly not reached is tried, and the pause, doubled each time.
 MOST_ATTEMPTS = 5
 RETRY_SECONDS = 30
@@ -157,7 +159,8 @@ def claim(
 
 
 def _may_go(*, real_now: datetime, now: datetime, quiet: bool) -> list[ColumnElement[bool]]:
-    """A reminder waits for any hold; other news only for the hold on a wrong number."""
+    """A reminder waits for any hold; other news only for the hold on a wrong number. To a number that the
+    bank's file has just changed nothing goes, not even what was asked for: it may be a stranger's."""
     held = exists(
         select(Hold.id).where(
             Hold.borrower_id == Message.borrower_id,
@@ -165,7 +168,13 @@ def _may_go(*, real_now: datetime, now: datetime, quiet: bool) -> list[ColumnEle
             or_(Message.kind == "notice", Hold.reason == "wrong_number"),
         )
     )
+    new_number = exists(
+        select(Borrower.id).where(
+            Borrower.id == Message.borrower_id, Borrower.phone_changed_at > now - NEW_NUMBER_RESTS
+        )
+    )
     conditions = [
+        ~new_number,
         or_(Message.lease_until.is_(None), Message.lease_until <= real_now),
         or_(Message.expires_at.is_(None), Message.expires_at > real_now),
         or_(Message.asked_for, ~held),
