@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.accounts.balance import COMPONENTS, TAKINGS
@@ -163,7 +163,10 @@ def post_reversal(
 
 
 def taken_of(session: Session, line_id: int) -> dict[str, int]:
-    """What was taken back of a payment line and not restored since: components and suspense, minor units."""
+    """What was taken back of a payment line and not restored since: components and suspense, minor units.
+
+    What gave way to the bank's own line of it stays taken: the bank took it.
+    """
     undoing = aliased(LedgerLine)
     statement = (
         select(*(func.coalesce(func.sum(getattr(LedgerLine, f"{name}_minor")), 0) for name in PLACES))
@@ -171,10 +174,21 @@ def taken_of(session: Session, line_id: int) -> dict[str, int]:
         .where(
             LedgerLine.of_line_id == line_id,
             LedgerLine.kind.in_(TAKINGS),
-            undoing.id.is_(None),
+            or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY)),
         )
     )
     return {name: int(minor) for name, minor in zip(PLACES, session.execute(statement).one(), strict=True)}
+
+
+def answers_ours(line: Any) -> ColumnElement[bool]:
+    """Lines of the bank to which one of ours gave way: the bank has done what was done here, and no more."""
+    gave_way = aliased(LedgerLine)
+    return exists().where(
+        gave_way.external_ref == line.line_ref,
+        gave_way.loan_id == line.loan_id,
+        gave_way.source == "portal",
+        gave_way.line_ref.startswith(GAVE_WAY),
+    )
 
 
 def transfer_values(

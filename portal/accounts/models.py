@@ -209,12 +209,14 @@ class IssuedStatement(Row):
 
 def taken_sql() -> list[dict[str, str]]:
     """The trigger that keeps charge-backs and refunds of a payment line within it, component by component,
-    per dialect; migrations use the same text. Those that were reversed do not count."""
+    per dialect; migrations use the same text. Those that were reversed do not count; those that gave
+    way to the bank's own line do: the bank took the money."""
     parts = [f"{name}_minor" for name in (*COMPONENTS, "suspense")]
     within = f"""
         SELECT 1 FROM ledger_line AS p
         LEFT JOIN ledger_line AS t ON t.of_line_id = p.id AND t.kind IN ('charge_back', 'refund')
-            AND NOT EXISTS (SELECT 1 FROM ledger_line AS r WHERE r.reverses_id = t.id)
+            AND NOT EXISTS (SELECT 1 FROM ledger_line AS r
+                WHERE r.reverses_id = t.id AND r.line_ref NOT LIKE 'back-%')
         WHERE p.id = NEW.of_line_id AND p.loan_id = NEW.loan_id AND p.kind = 'payment'
         GROUP BY p.id, {", ".join(f"p.{part}" for part in parts)}
         HAVING {" AND ".join(f"coalesce(sum(t.{part}), 0) + NEW.{part} <= -p.{part}" for part in parts)}

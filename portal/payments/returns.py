@@ -12,12 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from portal.accounts.corrections import GAVE_WAY, PLACES, post_charge_back, post_refund, post_reversal
+from portal.accounts.balance import COMPONENTS
+from portal.accounts.corrections import (
+    GAVE_WAY,
+    PLACES,
+    answers_ours,
+    post_charge_back,
+    post_refund,
+    post_reversal,
+)
 from portal.accounts.models import LedgerLine
-from portal.accounts.operations import UnableToPost
+from portal.accounts.operations import UnableToPost, hold_balance, post_payment
 from portal.money import Money
 from portal.payments.books import Books, alarm
 from portal.payments.lifecycle import CREDITED_STATES, PAYMENT, PaymentAction, RefundState
@@ -80,7 +88,7 @@ def gone_minor(session: Session, payment_id: int) -> int:
 
 def _lines(session: Session, payment_id: int) -> list[LedgerLine]:
     """The payment's own lines that stand: not undone, or only to make room for the bank's own line of it, so
-    long as the bank has not undone that one: what it took back itself cannot go back again here."""
+    long as the bank has not undone that one by itself: what it took back cannot go back again here."""
     undoing, core, undone = aliased(LedgerLine), aliased(LedgerLine), aliased(LedgerLine)
     bank_took_it = (
         exists()
@@ -89,6 +97,7 @@ def _lines(session: Session, payment_id: int) -> list[LedgerLine]:
             core.source == "core",
             core.line_ref == undoing.external_ref,
             undone.reverses_id == core.id,
+            ~answers_ours(undone),
         )
         .correlate(undoing)
     )
@@ -157,12 +166,15 @@ def _standing(session: Session, lines: Sequence[LedgerLine]) -> list[tuple[Takin
         .where(
             LedgerLine.of_line_id.in_([line.id for line in lines]),
             LedgerLine.kind.in_(_POSTS),
-            undoing.id.is_(None),
+            _holds(undoing),
         )
         .order_by(LedgerLine.id)
-    )
+    ).all()
+    restored = _restored(session, rows)
     groups: dict[str, tuple[str, list[LedgerLine]]] = {}
     for line in rows:
+        if line.id in restored:
+            continue
         groups.setdefault(line.line_ref.partition(":")[0], (line.kind, []))[1].append(line)
     return [
         (
@@ -183,16 +195,62 @@ def _common(wanted: Sequence[Taking], standing: Sequence[Taking]) -> int:
 
 
 def _undo(session: Session, payment: Payment, taking: Taking, line_ids: Sequence[int], books: Books) -> None:
-    """Credit the money of one taking again."""
+    """Credit the money of one taking again: its line is undone; where the bank's own line took its place,
+    the money is a credit of its own until the bank has posted that too."""
     for line_id in reversed(line_ids):
+        if _gave_way(session, line_id):
+            _credit_again(session, payment, taking, line_id, books)
+            continue
         post_reversal(
             session,
             line_id=line_id,
             posted_on=books.today,
-            line_ref=f"{taking.source}:back:{line_id}",
+            line_ref=_again(taking.source, line_id),
             memo=payment.reference,
             now=books.now,
         )
+
+
+def _credit_again(session: Session, payment: Payment, taking: Taking, line_id: int, books: Books) -> None:
+    line = session.get_one(LedgerLine, line_id)
+    held = hold_balance(session, line.loan_id)
+    parts = {name: min(_minor(line, name), held.left_of(name)) for name in COMPONENTS}
+    whole = sum(_minor(line, place) for place in PLACES)
+    post_payment(
+        session,
+        loan_id=line.loan_id,
+        parts={name: minor for name, minor in parts.items() if minor},
+        suspense_minor=whole - sum(parts.values()),
+        posted_on=books.today,
+        payment_id=None,
+        line_ref=_again(taking.source, line_id),
+        memo=payment.reference,
+        now=books.now,
+    )
+
+
+def _again(source: str, line_id: int) -> str:
+    """The reference of the line by which a taking is undone or its money credited again."""
+    return f"{source}:back:{line_id}"
+
+
+def _holds(undoing: type[LedgerLine]) -> ColumnElement[bool]:
+    """Takings that hold: not undone, or only to make room for the bank's own line of it."""
+    return or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY))
+
+
+def _gave_way(session: Session, line_id: int) -> bool:
+    undone_by = session.scalar(select(LedgerLine.line_ref).where(LedgerLine.reverses_id == line_id))
+    return undone_by is not None and undone_by.startswith(GAVE_WAY)
+
+
+def _restored(session: Session, takings: Sequence[LedgerLine]) -> set[int]:
+    """Which of these takings gave way and were credited again since."""
+    refs = {_again(line.line_ref.partition(":")[0], line.id): line.id for line in takings}
+    found = session.scalars(
+        select(LedgerLine.line_ref).where(LedgerLine.source == "portal", LedgerLine.line_ref.in_(refs))
+    )
+    return {refs[ref] for ref in found}
 
 
 def _take(session: Session, payment: Payment, taking: Taking, books: Books) -> None:
@@ -262,7 +320,7 @@ def _taken(session: Session, line_ids: Sequence[int]) -> Iterator[tuple[int, str
         .where(
             LedgerLine.of_line_id.in_(line_ids),
             LedgerLine.kind.in_(_POSTS),
-            undoing.id.is_(None),
+            _holds(undoing),
         )
         .group_by(LedgerLine.of_line_id)
     )
