@@ -29,6 +29,9 @@ MODULES = (
     "portal/schedules/daycount.py",
     "portal/accounts/balance.py",
     "portal/accounts/interest.py",
+    "portal/accounts/payoff.py",
+    "portal/accounts/explanation.py",
+    "portal/accounts/figures.py",
     "portal/accounts/reproduction.py",
     "portal/payments/allocation.py",
 )
