@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -113,7 +113,7 @@ def _remember(session: Session, plan_id: int, choice: ExtraChoice) -> None:
 
 def recount(session: Session, *, payment_id: int, net: Money, now: datetime) -> None:
     """Let a payment count for what of it was not taken back, `net`: instalments lose what they had of it,
-    the latest first, or get it again in their order. Each change is rows of its own; none is rewritten.
+    the latest first, or get it again where they had it. Each change is rows of its own; none is rewritten.
 
     A plan that has ended stays ended: what it lacks then is shown, and is due on its loans. One in force
     whose last instalment is paid by this is completed.
@@ -141,7 +141,11 @@ def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: dat
     change = min(net, counted + room) - counted
     if change == 0:
         return
-    rows = spread(change, due, paid) if change > 0 else _taken_off(session, plan_id, payment_id, -change)
+    rows = (
+        _given_again(session, plan_id, payment_id, change, due, paid)
+        if change > 0
+        else _taken_off(session, plan_id, payment_id, -change)
+    )
     turn = session.scalar(
         select(func.max(PlanReceipt.turn)).where(
             PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id
@@ -170,6 +174,34 @@ def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: dat
     )
     if plan.state == PlanState.ACTIVE and room == change:
         complete(session, plan_id=plan_id, now=now)
+
+
+def _given_again(
+    session: Session,
+    plan_id: int,
+    payment_id: int,
+    minor: int,
+    due: Sequence[tuple[int, int]],
+    paid: Mapping[int, int],
+) -> Iterator[tuple[int, int]]:
+    """(number, minor units) of each instalment that gets something back: first what it had of the payment
+    when that was counted, then, where another payment has met it meanwhile, in their order."""
+    rows = session.execute(
+        select(
+            PlanReceipt.number,
+            func.sum(case((PlanReceipt.turn == 0, PlanReceipt.amount_minor), else_=0)).label("had"),
+            func.sum(PlanReceipt.amount_minor).label("has"),
+        )
+        .where(PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id)
+        .group_by(PlanReceipt.number)
+    )
+    lost = {number: max(int(had) - int(has), 0) for number, had, has in rows}
+    wanted = [(number, min(amount, paid.get(number, 0) + lost.get(number, 0))) for number, amount in due]
+    given = dict(spread(minor, wanted, paid))
+    after = {number: paid.get(number, 0) + given.get(number, 0) for number, _ in due}
+    for number, more in spread(minor - sum(given.values()), due, after):
+        given[number] = given.get(number, 0) + more
+    yield from sorted(given.items())
 
 
 def _taken_off(session: Session, plan_id: int, payment_id: int, minor: int) -> Iterator[tuple[int, int]]:

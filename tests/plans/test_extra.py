@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from portal.money import Money
+from portal.payments.models import Payment
 from portal.plans.models import Plan
 from portal.plans.operations import apply_receipt
 from portal.plans.outlook import OpenInstalment, due_first, outlooks, placed
 from portal.plans.progress import rows_of
 from portal.plans.queries import PlanView, latest_plan_for
+from portal.plans.receipts import recount
 from portal.schedules.extra import ExtraChoice
 from tests.plans.people import NOW, Story
 from tests.plans.scene import TODAY, yuan
@@ -113,6 +115,29 @@ def test_paying_the_end_first_ends_the_plan_sooner(lin_story: Story) -> None:
     assert plan.last_open.number == 12
     with lin_story.database.read() as connection:
         assert connection.scalar(select(Plan.extra_choice)) == "spread"
+
+
+def test_what_went_back_and_comes_again_is_where_the_borrower_put_it(lin_story: Story) -> None:
+    made = lin_story.plan()
+    pay(lin_story, made.plan_id, 400_000, 1, ExtraChoice.LAST)
+    before = paid_of(plan_of(lin_story))
+    with lin_story.database.read() as connection:
+        payment_id = connection.scalar(select(Payment.id)) or 0
+
+    def net(minor: int) -> None:
+        lin_story.write(
+            lambda session: recount(session, payment_id=payment_id, net=Money(minor, "CNY"), now=NOW)
+        )
+
+    net(0)
+    assert paid_of(plan_of(lin_story)) == {}
+    net(400_000)
+    assert paid_of(plan_of(lin_story)) == before
+
+    net(0)
+    pay(lin_story, made.plan_id, 100_000, 2, ExtraChoice.NEXT)
+    net(400_000)
+    assert paid_of(plan_of(lin_story)) == {1: "1522.50", 2: "1000.00", 11: "955.00", 12: "1522.50"}
 
 
 def open_ones(amounts: list[int]) -> list[OpenInstalment]:
