@@ -82,6 +82,8 @@ class ProviderEvent(Base):
     kind: Mapped[str] = mapped_column(String(64))
     #: the provider's object the event is about
     object_id: Mapped[str] = mapped_column(String(120), index=True)
+    #: of a refund or dispute: the provider's payment whose money it is about
+    money_id: Mapped[str | None] = mapped_column(String(120), index=True)
     #: what we need of it, no more: ids, amount, currency, status
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     received_at: Mapped[datetime]

@@ -59,12 +59,14 @@ def receive(session: Session, *, event: ProviderEventSeen, books: Books) -> Outc
     An event of a payment we do not know yet waits for `apply_waiting`.
     """
     table: Any = ProviderEvent.__table__
+    told = event.refund or event.dispute
     first = session.execute(
         upsert(table)
         .values(
             event_id=event.event_id,
             kind=event.kind,
             object_id=event.object_id,
+            money_id=told.intent_id if told is not None else None,
             facts=_facts(event),
             received_at=books.now,
             applied_at=None,
@@ -194,14 +196,11 @@ def _apply_what_waited(session: Session, payment: Payment, books: Books) -> None
     """Refunds and disputes of this money that were told of before the money was."""
     waiting = session.scalars(
         select(ProviderEvent)
-        .where(ProviderEvent.outcome == Outcome.WAITING)
+        .where(ProviderEvent.money_id == payment.provider_intent, ProviderEvent.outcome == Outcome.WAITING)
         .order_by(ProviderEvent.received_at, ProviderEvent.event_id)
     ).all()
     for row in waiting:
-        event = _event(row)
-        told = event.refund or event.dispute
-        if told is not None and told.intent_id == payment.provider_intent:
-            _apply(session, event, books)
+        _apply(session, _event(row), books)
 
 
 def _misfit(payment: Payment, report: PaymentReport) -> str | None:
