@@ -133,3 +133,11 @@ def test_papers_are_made_side_by_side() -> None:
 
     assert len(made_here) == 8
     assert all(made_here[at] == made_here[at % 4] for at in range(8))
+
+
+@pytest.mark.parametrize("place", range(0, 86, 5))
+def test_a_signature_can_be_copied_whatever_hyphens_are_in_it(place: int) -> None:
+    signature = ("x" * place + "-_-" + "y" * 86)[:85] + "Q"
+    proof = data()["proof"] | {"facts": [["Signature", signature, "11"], ["Key", "k"]]}
+
+    assert signature in read(made("en", proof=proof)).solid

@@ -138,6 +138,7 @@ def test_anybody_checks_it_and_learns_nothing_else(sqlite_app: Flask, language: 
     client, csrf = signed_in(sqlite_app, story)
     client.set_cookie("language", language)
     paper = read(client.get(certified(client, csrf, plan)).data, scale=3)
+    assert len(paper.pages) == 1
     (address,) = paper.codes
     held = json.loads(next(iter(paper.attached.values())))
     stranger = sqlite_app.test_client()
