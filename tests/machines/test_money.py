@@ -16,11 +16,11 @@ pytestmark = pytest.mark.slow
 def test_money_keeps_every_invariant_on_sqlite(
     sqlite_database: Database, keys: Keys, signer: Signer, seed: int
 ) -> None:
-    run(money_machine(sqlite_database, keys, signer), seed=seed, steps=3_000)
+    run(money_machine(sqlite_database, keys, signer), seed=seed, steps=3_500)
 
 
 @pytest.mark.parametrize("seed", [5, 6, 7, 8])
 def test_money_keeps_every_invariant_on_postgresql(
     postgres_database: Database, keys: Keys, signer: Signer, seed: int
 ) -> None:
-    run(money_machine(postgres_database, keys, signer), seed=seed, steps=2_000)
+    run(money_machine(postgres_database, keys, signer), seed=seed, steps=1_500)
