@@ -276,7 +276,7 @@ def payment_detail(
     claimed = sum(
         one.amount.minor for one in refunds if one.state in CLAIMING and one.state != RefundState.SUCCEEDED
     )
-    names = [one.reference for one in (*refunds, *disputes)]
+    names = [one.reference for one in refunds] + [one.reference for one in disputes]
     return PaymentDetail(
         payment=view,
         borrower_name=keys.unseal("borrower.name", row.name_sealed),

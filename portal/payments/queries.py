@@ -134,9 +134,7 @@ def payment_for(connection: Connection, borrower_id: int, reference: str) -> Pay
         )
     ).first()
     view = _view(dict(row._mapping), Money(aside[0], aside[1]) if aside and _known(aside[1]) else None)
-    return replace(
-        view, counted=_counted(connection, row.id, row.currency), by_saved="saved" in row.offered
-    )
+    return replace(view, counted=_counted(connection, row.id, row.currency), by_saved="saved" in row.offered)
 
 
 def _counted(connection: Connection, payment_id: int, currency: str) -> tuple[CountedView, ...]:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.documents.models import Document
 from portal.keys import Keys
 from portal.money import Money
+from portal.payments.models import Payment
 from portal.payments.operations import create_attempt
 from portal.signing import Signer
 from tests import people
@@ -71,6 +72,11 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
             ).reference
         )
     )
+    story.write(
+        lambda s: s.execute(update(Payment).where(Payment.reference == payment).values(posted_at=NOW))
+    )
+    helper = {"loan": "L-LIN-1", "kind": "fixed", "amount": "1", "days": "7", "form_key": "link"}
+    link = post(client, "/my/pay/someone-else", csrf, **helper).rsplit("/", 1)[1]
     with story.database.read() as connection:
         paper = connection.scalars(select(Document.public_ref)).one()
     proposal = story.propose()
@@ -92,6 +98,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.since.notice": {"notice_ref": "N-LIN"},
         "borrower.since.statement": {"reference": statement},
         "borrower.settlement.page": loan,
+        "borrower.pay.transfer": loan,
         "borrower.agreement.read": {"reference": agreement},
         "borrower.agreement.document": written,
         "borrower.plan.certify": {"reference": agreement},
@@ -101,7 +108,8 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.propose.receipt": of_proposal,
         "borrower.situation.sent": {"reference": report},
     }
-    made |= {f"borrower.pay.{name}": {"reference": payment} for name in ("payment", "ask", "stop")}
+    made |= {f"borrower.pay.{name}": {"reference": payment} for name in ("payment", "receipt", "ask", "stop")}
+    made |= {f"borrower.pay_links.{name}": {"reference": link} for name in ("link", "revoke")}
     made |= {f"borrower.agreement.{name}": of_proposal for name in AGREEING}
     made |= {f"borrower.statement.{name}": {"reference": statement} for name in STATEMENTS}
     return made

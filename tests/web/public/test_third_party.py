@@ -54,6 +54,7 @@ def reached_by_code(scene: Scene) -> list[TestResponse]:
     pages += [scene.check(UNKNOWN[:-1]), scene.check("查询码"), scene.check("")]
     pages += [client.get("/not-me"), post("/not-me", data={"reference": UNKNOWN})]
     pages += [post("/not-me", data={"reference": scene.genuine.code}), client.get("/sign-in")]
+    pages += [client.get(f"/pay/{'0' * 26}"), post(f"/pay/{'0' * 26}", data={"form_key": "k"})]
     pages += [client.get("/n"), client.get("/nowhere"), post("/nowhere"), client.get("/accessibility")]
     for _ in range(WRONG_CODES_NETWORK.most):
         last = scene.check(UNKNOWN)
@@ -135,7 +136,8 @@ def test_the_message_itself_names_no_debt(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"]
+    "path",
+    ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", f"/pay/{'0' * 26}", "link"],
 )
 def test_a_first_visit_fits_in_ten_kilobytes(scene: Scene, path: str, language: str) -> None:
     in_language(scene, language)
@@ -150,7 +152,8 @@ def test_a_first_visit_fits_in_ten_kilobytes(scene: Scene, path: str, language: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", "link"]
+    "path",
+    ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", f"/pay/{'0' * 26}", "link"],
 )
 def test_every_public_page_is_well_formed(scene: Scene, path: str) -> None:
     text = scene.client.get(f"/n/{scene.genuine.token}" if path == "link" else path).text
