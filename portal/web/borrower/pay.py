@@ -349,7 +349,11 @@ def _begin(borrower: SignedInBorrower, chosen: Chosen) -> Attempt:
     methods = online_methods()
     if not methods:
         raise ProviderRefused("not_available")
-    offered = {"methods": list(methods), "locale": locale, "title": p.settings.bank.name(locale)}
+    offered: dict[str, Any] = {
+        "methods": list(methods),
+        "locale": locale,
+        "title": p.settings.bank.name(locale),
+    }
     plan = _plan_to_save(borrower, chosen, methods)
     if plan is not None:
         offered |= {"methods": keepable(methods), "save": True}
