@@ -150,7 +150,7 @@ def settle(
         parts=tuple(
             SettlementPart(name, money(found.left[name]), money(found.accrued.get(name, 0))) for name in PARTS
         ),
-        periods=tuple(_period(ledger, one) for one in found.accruals if one.minor),
+        periods=tuple(_period(ledger, one) for one in found.accruals),
         accrued=money(sum(found.accrued.values())),
         fee=money(found.fee),
         fee_rate=fee_rate,
