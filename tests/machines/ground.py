@@ -25,14 +25,20 @@ WHICH = st.integers(0, 59)
 SHARE = st.sampled_from((1, 7, 33, 50, 99, 100, 101, 140))
 
 
+#: What is charged on each account before the first step, so that every order of allocation matters.
+CHARGED = {"cost": 3_000, "fee": 1_500, "penalty_interest": 700, "interest": 2_100}
+
+
 def accounts() -> list[Account]:
-    """A loan long overdue, a card about to be 90 days overdue, and a loan in dollars that falls due at once."""
+    """A loan long overdue, a card 89 days overdue, and a loan in dollars that falls due at once."""
     months = [date(2026, month, 15) for month in range(6, 13)]
+    loan = tuple((day, 100_000 if day.month < 12 else 100_003) for day in months)
+    card = tuple((date(2026, month, 23), 50_000) for month in (8, 9, 10, 11))
     made = [
-        Account("L-1", "loan", "CNY", 1_200, tuple((day, 100_000 if day.month < 12 else 100_003) for day in months), FIRST_DAY),
-        Account("C-1", "card", "CNY", 1_800, tuple((date(2026, month, 5), 50_000) for month in (9, 10, 11, 12)), FIRST_DAY),
+        Account("L-1", "loan", "CNY", 1_200, loan, FIRST_DAY),
+        Account("C-1", "card", "CNY", 1_800, card, FIRST_DAY),
         Account("U-1", "loan", "USD", 600, ((date(2027, 1, 31), 80_000),), FIRST_DAY),
-    ]  # fmt: skip
+    ]
     for account in made:
         account.owed["principal"] = sum(minor for _, minor in account.instalments)
     return made
@@ -67,9 +73,14 @@ class Ground(RuleBasedStateMachine):
         self.line_of: dict[Entry, int] = {}
         self.undone: set[int] = set()
         self.seen: dict[int, tuple[int, ...]] = {}
-        self.told: list[tuple[Any, ...]] = []
         self.forms = self.steps = 0
-        self.at_start = True
+        for account in self.books.accounts:
+            for kind, minor in CHARGED.items():
+                self.books.post(Entry(account, kind, {kind: minor}, is_core=True))
+        charges = [
+            (one.ref, kind, {kind: minor}) for one in self.books.accounts for kind, minor in CHARGED.items()
+        ]
+        self.stage.batch([(*charge, None, "") for charge in charges])
 
     def teardown(self) -> None:
         try:
