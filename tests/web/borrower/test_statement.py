@@ -22,8 +22,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from portal.access.limits import STATEMENTS_HOUR
-from portal.accounts.models import IssuedStatement, LedgerLine, Loan
 from portal.accounts.corrections import post_reversal
+from portal.accounts.models import IssuedStatement, LedgerLine, Loan
 from portal.accounts.operations import post_payment, post_waiver
 from portal.accounts.statement_queries import issued_for
 from portal.db import Database
