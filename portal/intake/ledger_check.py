@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from portal.accounts.balance import CHARGES, COMPONENTS, moves
+from portal.accounts.balance import CHARGES, COMPONENTS
 from portal.intake.lines import ChargesLeft, CoreLine, line_faults, split_charges
 
 if TYPE_CHECKING:
@@ -39,11 +39,12 @@ class LedgerCheck:
     def staged(self) -> None:
         """Check the staged lines, and add the new ones up."""
         self.stage.run("CREATE TEMPORARY TABLE in_unsound (line bigint PRIMARY KEY)")
+        self.stage.run("CREATE TEMPORARY TABLE in_found (line bigint)")
         self.stage.run("CREATE TEMPORARY TABLE in_effect (line bigint PRIMARY KEY, effect text)")
         self.stage.run("CREATE TEMPORARY TABLE in_split (line bigint PRIMARY KEY, cost bigint, fee bigint)")
         if "ledger" in self.check.manifest.files:
             self.merged = "charges" in self.check.mapping.files["ledger"].header_of
-            self.check.refers("ledger", "loans", "loan_ref")
+            self._loans()
             self._each()
             self._put_aside()
             if self.check.checked.has_lines:
@@ -56,6 +57,19 @@ class LedgerCheck:
     def lines(self) -> str:
         """The staged lines that are new."""
         return self.check.checked.lines
+
+    def _loans(self) -> None:
+        """Lines of loans that are nowhere; of those that were refused they are not complained of again."""
+        self.stage.run("""
+            INSERT INTO in_unsound SELECT s.line FROM in_ledger s
+            WHERE NOT EXISTS (SELECT 1 FROM in_loans t WHERE t.loan_ref = s.loan_ref)
+            AND NOT EXISTS (SELECT 1 FROM loan l WHERE l.loan_ref = s.loan_ref)""")
+        if self._any_unsound():
+            strange = "(SELECT s.* FROM in_ledger s JOIN in_unsound u ON u.line = s.line)"
+            self.check.refers("ledger", "loans", "loan_ref", table=strange)
+
+    def _any_unsound(self) -> bool:
+        return bool(self.stage.value("SELECT EXISTS (SELECT 1 FROM in_unsound)"))
 
     def _each(self) -> None:
         """Lines that do not fit their kind, or are posted after the business date."""
@@ -100,16 +114,15 @@ class LedgerCheck:
         )
 
     def _unsound(self, numbers: Iterable[int]) -> None:
-        self.stage.fill("in_unsound", ("line",), ((number,) for number in numbers))
+        self.stage.run("DELETE FROM in_found")
+        self.stage.fill("in_found", ("line",), ((number,) for number in numbers))
+        self.stage.run("""
+            INSERT INTO in_unsound SELECT f.line FROM in_found f
+            WHERE NOT EXISTS (SELECT 1 FROM in_unsound u WHERE u.line = f.line)""")
 
     def _put_aside(self) -> None:
         """Lines refused, and lines of loans that are not there, count no further."""
-        self.stage.run("""
-            INSERT INTO in_unsound SELECT s.line FROM in_ledger s
-            WHERE NOT EXISTS (SELECT 1 FROM in_loans t WHERE t.loan_ref = s.loan_ref)
-            AND NOT EXISTS (SELECT 1 FROM loan l WHERE l.loan_ref = s.loan_ref)
-            AND NOT EXISTS (SELECT 1 FROM in_unsound u WHERE u.line = s.line)""")
-        if not self.stage.value("SELECT EXISTS (SELECT 1 FROM in_unsound)"):
+        if not self._any_unsound():
             return
         self.stage.run("""
             INSERT INTO in_refused (kind, ref)
@@ -221,23 +234,34 @@ class LedgerCheck:
             yield numbers[ref], cost, fee
 
     def _add_up(self) -> None:
-        """What the new lines of each loan move, per component."""
-        effect = "COALESCE(e.effect, s.kind)"
+        """What the new lines of each loan move, per component. Only what the batch has is looked for: most
+        have no waivers, few reversals and no split fees."""
+        reversed_, split, waived = (
+            bool(self.stage.value(f"SELECT EXISTS (SELECT 1 FROM {source})"))  # noqa: S608
+            for source in ("in_effect", "in_split", f"{self.lines} WHERE kind = 'waiver'")
+        )
+        waived = waived or (reversed_ and self.check.checked.has_lines)
+        effect = "COALESCE(e.effect, s.kind)" if reversed_ else "s.kind"
+        joins = "LEFT JOIN in_effect e ON e.line = s.line " if reversed_ else ""
+        joins += "LEFT JOIN in_split x ON x.line = s.line" if split else ""
+        values = {name: f"s.{name}" for name in COMPONENTS}
+        values["fee"] = "COALESCE(x.fee, s.fee + s.open)" if split else "s.fee + s.open"
+        values["cost"] = "COALESCE(x.cost, s.cost)" if split else "s.cost"
         sums = []
-        for what in ("owed", "paid", "forgiven"):
-            kinds = ", ".join(f"'{kind}'" for kind in _LINE_KINDS if moves(kind) == what)
-            sign = "" if what == "owed" else "-"
-            for name in COMPONENTS:
-                amount = {"cost": "COALESCE(x.cost, s.cost)", "fee": "COALESCE(x.fee, s.fee + s.open)"}
-                value = f"{sign}({amount.get(name, f's.{name}')})"
-                sums.append(
-                    f"CAST(sum(CASE WHEN {effect} IN ({kinds}) THEN {value} ELSE 0 END) AS bigint) AS {name}_{what}"
-                )
+        for name, value in values.items():
+            paid = f"sum(CASE WHEN {effect} = 'payment' THEN -({value}) ELSE 0 END)"
+            forgiven = f"sum(CASE WHEN {effect} = 'waiver' THEN -({value}) ELSE 0 END)" if waived else "0"
+            # what neither pays nor forgives is charged
+            owed = f"sum({value}) + {paid} + {forgiven}"
+            sums += [
+                f"CAST({found} AS bigint) AS {name}_{what}"
+                for what, found in (("owed", owed), ("paid", paid), ("forgiven", forgiven))
+            ]
         self.stage.run(f"""
             CREATE TEMPORARY TABLE in_sums AS
-            SELECT s.loan_ref, count(*) AS lines, {", ".join(sums)} FROM {self.lines} s
-            LEFT JOIN in_effect e ON e.line = s.line LEFT JOIN in_split x ON x.line = s.line
-            WHERE s.kind <> 'reversal' OR e.effect IS NOT NULL GROUP BY s.loan_ref""")  # noqa: S608
+            SELECT s.loan_ref, count(*) AS lines, {", ".join(sums)} FROM {self.lines} s {joins}
+            WHERE s.kind <> 'reversal' {"OR e.effect IS NOT NULL" if reversed_ else ""}
+            GROUP BY s.loan_ref""")  # noqa: S608
         self.stage.unique("in_sums", "loan_ref")
         self.stage.analyze("in_sums")
         self.check.checked.new_lines = int(self.stage.value("SELECT COALESCE(sum(lines), 0) FROM in_sums"))
@@ -249,8 +273,6 @@ _CHARGES_LEFT = """
         max(abs(g.cost_minor)) AS has_cost
     FROM ledger_line g JOIN loan l ON l.id = g.loan_id
     WHERE g.source = 'core' AND (g.cost_minor <> 0 OR g.fee_minor <> 0) GROUP BY l.loan_ref"""
-#: Kinds a bank's file may have, reversals apart.
-_LINE_KINDS = (*sorted(CHARGES), "payment", "waiver")
 
 
 def _does_not_fit() -> str:
