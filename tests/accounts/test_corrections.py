@@ -421,16 +421,32 @@ def test_the_database_itself_refuses_to_take_back_more_than_was_paid(
     database.write(lambda session: session.execute(_bare(loans[0], paid, "X3", 4_000, kind)))
 
 
-def test_the_database_counts_those_who_take_at_once(database: Database, loans: tuple[int, int]) -> None:
+def test_who_takes_while_another_takes_waits_and_counts_it(
+    database: Database, loans: tuple[int, int]
+) -> None:
+    """Past every operation: the second insert comes while the first is not committed yet."""
     paid = _pay(database, loans[0], interest=9_000)
+    ended, outcomes = threading.Event(), list[str]()
 
-    def take(number: int) -> None:
+    def second() -> None:
         try:
-            database.write(lambda session: session.execute(_bare(loans[0], paid, f"X{number}", 6_000)))
-        except DBAPIError:
-            raise UnableToPost("taken") from None
+            database.write(lambda session: session.execute(_bare(loans[0], paid, "X2", 6_000)))
+            outcomes.append("done")
+        except DBAPIError as error:
+            outcomes.append("taken" if "more taken back than was paid" in str(error) else str(error))
+        ended.set()
 
-    assert sorted(_at_once(6, take)) == ["done", *["taken"] * 5]
+    other = threading.Thread(target=second)
+
+    def first(session: Session) -> None:
+        session.execute(_bare(loans[0], paid, "X1", 6_000))
+        other.start()
+        assert not ended.wait(0.3)  # it waits for this transaction
+
+    database.write(first)
+    other.join()
+
+    assert outcomes == ["taken"]
 
 
 @pytest.mark.parametrize("figure", ["interest_paid_minor", "fee_forgiven_minor", "suspense_minor"])
