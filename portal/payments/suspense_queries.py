@@ -41,11 +41,14 @@ class MoveView:
 
     @property
     def steps(self) -> tuple[tuple[str, str, Money], ...]:
-        """How it was placed: component, product class and amount of each step."""
-        return tuple(
-            (step["component"], loan["product_class"], Money(step["amount_minor"], self.amount.currency))
+        """How it was placed: component (or suspense), product class and amount of each step."""
+        placed = [
+            (step["component"], loan["product_class"], step["amount_minor"])
             for loan in self.outcome.get("loans", ())
-            for step in loan["steps"]
+            for step in (*loan["steps"], {"component": "suspense", "amount_minor": loan["suspense_minor"]})
+        ]
+        return tuple(
+            (name, kind, Money(minor, self.amount.currency)) for name, kind, minor in placed if minor
         )
 
 
