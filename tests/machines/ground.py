@@ -14,6 +14,7 @@ from portal.accounts.operations import UnableToPost
 from portal.db import Database
 from portal.keys import Keys
 from portal.signing import Signer
+from tests.machines import views
 from tests.machines.model import COMPONENTS, FORGIVING, MOVES_OWED, PLACES, Account, Attempt, Entry
 from tests.machines.stage import FIRST_DAY, Stage
 from tests.machines.takings import Ledger
@@ -110,6 +111,10 @@ class Ground(RuleBasedStateMachine):
     def whole(self) -> None:
         """What looks at everything: the portal's own proof, the sums per currency, lines that never change."""
         assert self.stage.faults() == []
+        figures = {account.ref: views.wanted(account) for account in self.books.accounts}
+        for name, found in views.shown(self.stage).items():
+            assert found == figures, f"{name}: (portal, model) {found} {figures}"
+        assert views.unexplained(self.stage) == []
         lines = self.stage.lines_since(0)
         assert {line.id: amounts(line) for line in lines} == self.seen
         totals: dict[str, int] = {}

@@ -317,7 +317,7 @@ def _loan(session: Session, borrower_id: int, account: Account) -> int:
         product="信用卡分期" if account.product_class == "card" else "消费贷",
         product_class=account.product_class,
         currency=account.currency,
-        opened_on=days[0] - timedelta(days=31),
+        opened_on=min(days[0], FIRST_DAY) - timedelta(days=31),
         matures_on=days[-1],
         principal_minor=account.owed["principal"],
         annual_rate=Decimal(account.rate).scaleb(-4),
