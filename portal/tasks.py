@@ -31,6 +31,7 @@ from portal.messages.operations import Claimed
 from portal.messages.queries import anything_queued
 from portal.messages.texts import signed
 from portal.notices import faces
+from portal.outgoing import proof
 from portal.outgoing.station import Station
 from portal.payments import checkout as payments
 from portal.payments import reconciling, returning, transfers
@@ -205,9 +206,10 @@ def tell_core(portal: Portal) -> None:
 
 
 def prove_ledger(portal: Portal) -> None:
-    """Prove every balance from its entries again; a fault is logged for the operator, with its sentence."""
+    """Prove every balance from its entries again, and that core and portal add up to it; a fault is logged
+    for the operator, with its sentence."""
     with portal.db.read() as connection:
-        faults = accounts.self_check(connection)
+        faults = accounts.self_check(connection) + proof.faults(connection)
     for fault in faults[:20]:
         log.error("ledger_self_check", fault=fault)
 

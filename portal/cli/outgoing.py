@@ -161,7 +161,7 @@ def close(entry_ref: str, reason: str) -> None:
 def check() -> None:
     """Prove that core ledger + what the core has not posted yet = the portal's balances; 1 when not."""
     with installation().db.read() as connection:
-        faults = proof.faults(connection)
+        faults = proof.faults(connection, settled_too=True)
     for fault in faults:
         click.echo(fault, err=True)
     if faults:

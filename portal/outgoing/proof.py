@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 from sqlalchemy.orm import aliased
 
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.corrections import GAVE_WAY
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
+from portal.outgoing.lifecycle import EntryState
 from portal.outgoing.models import OutgoingEntry
 from portal.payments.posted_back import named_by_core
 
+_OPEN = (EntryState.WAITING, EntryState.SENT, EntryState.REFUSED)
 
-def faults(connection: Connection) -> list[str]:
+
+def faults(connection: Connection, *, settled_too: bool = False) -> list[str]:
     """One sentence per fault; none when everything fits. Three things are proved: a line of ours is undone
-    exactly when the core names it, the balances are the core's lines and ours that still stand, and every
-    entry says of its ledger line what the line says."""
-    return [*_undone(connection), *_balances(connection), *_entries(connection)]
+    exactly when the core names it, the balances are the core's lines and ours that still stand, and an
+    entry says of its ledger line what the line says; with `settled_too` also those that the core has
+    accepted."""
+    return [*_undone(connection), *_balances(connection), *_entries(connection, settled_too)]
 
 
 def _sum(line: Any) -> Any:
@@ -28,20 +32,22 @@ def _sum(line: Any) -> Any:
 
 
 def _undone(connection: Connection) -> Iterator[str]:
-    named = {row[0] for row in connection.execute(named_by_core())}
-    original, undoing = aliased(LedgerLine), aliased(LedgerLine)
-    rows = connection.execute(
-        select(original.id, original.kind, original.line_ref, undoing.line_ref)
-        .join(undoing, undoing.reverses_id == original.id)
-        .where(original.source == "portal")
-    )
-    undone = {row[0]: row for row in rows}
-    for line_id in sorted(named - set(undone)):
+    """Each question is one statement, so that an intake between two of them is no fault."""
+    named, original, undoing = named_by_core().subquery(), aliased(LedgerLine), aliased(LedgerLine)
+    beside = select(named.c.id).distinct().outerjoin(undoing, undoing.reverses_id == named.c.id)
+    for (line_id,) in connection.execute(beside.where(undoing.id.is_(None)).order_by(named.c.id)):
         yield f"ledger line {line_id}: the core has posted it and ours stands beside it"
-    for line_id, kind, line_ref, undone_by in undone.values():
-        # other lines can give way to what the core did about the payment or the charge, unnamed
-        if undone_by.startswith(GAVE_WAY) and line_id not in named and kind == "payment":
-            yield f"ledger line {line_ref}: gave way to the core, which has not posted it"
+    # other lines than payments can give way to what the core did about the payment or the charge, unnamed
+    alone = (
+        select(original.line_ref)
+        .join(undoing, undoing.reverses_id == original.id)
+        .outerjoin(named, named.c.id == original.id)
+        .where(original.source == "portal", original.kind == "payment")
+        .where(undoing.line_ref.startswith(GAVE_WAY), named.c.id.is_(None))
+        .order_by(original.line_ref)
+    )
+    for (line_ref,) in connection.execute(alone):
+        yield f"ledger line {line_ref}: gave way to the core, which has not posted it"
 
 
 def _balances(connection: Connection) -> Iterator[str]:
@@ -66,11 +72,12 @@ def _balances(connection: Connection) -> Iterator[str]:
         yield f"loan {loan_ref}: shows {shown}, core and entries not posted by it yet give {minor}"
 
 
-def _entries(connection: Connection) -> Iterator[str]:
+def _entries(connection: Connection, settled_too: bool) -> Iterator[str]:
     statement = (
         select(OutgoingEntry.entry_ref, OutgoingEntry.content, LedgerLine.line_ref, _sum(LedgerLine))
         .outerjoin(LedgerLine, LedgerLine.id == OutgoingEntry.subject_id)
         .where(OutgoingEntry.kind == "payment")
+        .where(true() if settled_too else OutgoingEntry.state.in_(_OPEN))
     )
     for entry_ref, content, line_ref, minor in connection.execute(statement):
         (row,) = content["payments"]
