@@ -64,6 +64,7 @@ bench: $(VENV)/bench
 	@$(BIN)/python -m tests.bench.webhooks
 	@$(BIN)/python -m tests.bench.schedules
 	@$(BIN)/python -m tests.bench.amounts
+	@$(BIN)/python -m tests.bench.intake
 
 # The proofs at full size: five million steps of the machines, every planted bug, a thousand orders of twenty events,
 # a kill after every statement, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
@@ -71,6 +72,7 @@ SOAK ?=
 soak: $(VENV)/dev
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.soak $(SOAK)
+	@PORTAL_TEST_PROFILE=soak $(BIN)/python -m pytest tests/intake/test_size.py -q -n0
 
 # Maintenance: pinned packages, catalogues, generated papers.
 lock: $(VENV)/dev

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import hmac
 import os
 from dataclasses import dataclass, field
@@ -22,9 +22,14 @@ class Keys:
     pepper: bytes = field(repr=False)
     master: bytes = field(repr=False)
 
+    @functools.cached_property
+    def _cipher(self) -> AESGCM:
+        # made once: setting the key up costs more than sealing a name
+        return AESGCM(self.master)
+
     def digest(self, purpose: str, text: str) -> str:
         """HMAC-SHA-256 of `text`, separated by `purpose`, as 64 hex digits."""
-        return hmac.new(self.pepper, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.pepper, f"{purpose}\0{text}".encode(), "sha256").hex()
 
     def seal(self, purpose: str, text: str) -> bytes:
         """`text` encrypted with AES-256-GCM; only `unseal` with the same purpose opens it."""
@@ -37,11 +42,11 @@ class Keys:
     def seal_bytes(self, purpose: str, data: bytes) -> bytes:
         """As `seal`, for bytes."""
         nonce = os.urandom(12)
-        return nonce + AESGCM(self.master).encrypt(nonce, data, purpose.encode())
+        return nonce + self._cipher.encrypt(nonce, data, purpose.encode())
 
     def unseal_bytes(self, purpose: str, sealed: bytes) -> bytes:
         """As `unseal`, for bytes. Raises Unsealable."""
         try:
-            return AESGCM(self.master).decrypt(sealed[:12], sealed[12:], purpose.encode())
+            return self._cipher.decrypt(sealed[:12], sealed[12:], purpose.encode())
         except InvalidTag:
             raise Unsealable(purpose) from None
