@@ -111,6 +111,15 @@ class PayerRules(Ground):
         if len(self.books.attempts) > known:
             self.money_comes(known, 0, 1)
 
+    @rule(which=WHICH, share=st.sampled_from((7, 50, 100)), odd=st.sampled_from((7, 8, 9)))
+    def somebody_pays_oddly(self, which: int, share: int, odd: int) -> None:
+        """Another amount, currency or payment first, and then what was asked for."""
+        known = len(self.books.attempts)
+        self.payment_begins(which, share)
+        if len(self.books.attempts) > known:
+            self.money_comes(known, odd, 1)
+            self.money_comes(known, 0, 1)
+
     @precondition(lambda self: self._credited())
     @rule(
         which=WHICH,
