@@ -77,6 +77,8 @@ def record_run(
 ) -> int:
     """Write a try down, and what came of it; its id. One that waits already is written down once."""
     tried = Tried.of(manifest)
+    if state is RunState.APPLIED:
+        _replace_others(session, tried)
     waiting = session.scalar(
         select(IntakeRun).where(
             IntakeRun.manifest_sha256 == tried.manifest_sha256,
@@ -197,6 +199,20 @@ class Decision(Protocol):
     def __call__(
         self, session: Session, *, run_id: int, person: Person, comment: str, now: datetime
     ) -> None: ...
+
+
+def _replace_others(session: Session, applied: Tried) -> None:
+    """Batches that waited for their turn have missed it: another one of their number is in."""
+    session.execute(
+        update(IntakeRun)
+        .where(
+            IntakeRun.state.in_(RUN.sources(RunAction.REPLACE)),
+            IntakeRun.sequence <= applied.sequence,
+            IntakeRun.manifest_sha256 != applied.manifest_sha256,
+        )
+        .values(state=RUN.target(RunAction.REPLACE))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _locked(session: Session, run_id: int) -> IntakeRun:

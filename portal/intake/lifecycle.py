@@ -16,6 +16,7 @@ class RunState(StrEnum):
     REJECTED = "rejected"
     APPLIED = "applied"
     UNDONE = "undone"
+    REPLACED = "replaced"
 
 
 class RunAction(StrEnum):
@@ -25,6 +26,7 @@ class RunAction(StrEnum):
     REJECT = "reject"
     APPLY = "apply"
     UNDO = "undo"
+    REPLACE = "replace"
 
 
 #: A refused batch is tried again as a new one; a held one waits for somebody else's decision.
@@ -35,6 +37,10 @@ RUN = Lifecycle(
     table={
         (RunState.HELD, RunAction.RELEASE): RunState.RELEASED,
         (RunState.HELD, RunAction.REJECT): RunState.REJECTED,
+        # the bank has widened its limits meanwhile
+        (RunState.HELD, RunAction.APPLY): RunState.APPLIED,
+        (RunState.HELD, RunAction.REPLACE): RunState.REPLACED,
+        (RunState.RELEASED, RunAction.REPLACE): RunState.REPLACED,
         (RunState.RELEASED, RunAction.REJECT): RunState.REJECTED,
         (RunState.RELEASED, RunAction.APPLY): RunState.APPLIED,
         (RunState.APPLIED, RunAction.UNDO): RunState.UNDONE,

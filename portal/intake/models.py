@@ -94,7 +94,8 @@ class IntakeRun(Row):
     mapping: Mapped[str] = mapped_column(String(48))
     #: where the files lay, for the one who applies them again
     directory: Mapped[str] = mapped_column(Text)
-    #: intake/holding.py: "refused", "held", "released", "rejected", "applied", "undone"
+    #: intake/lifecycle.py: "refused", "held", "released", "rejected", "applied", "undone",
+    #: "replaced"
     state: Mapped[str] = mapped_column(String(12))
     #: rows read per file
     counts: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -163,7 +163,9 @@ def take_in(
     manifest = seen[-1] if seen else None
     if isinstance(answer, Held) and not asked_by:
         return answer
-    if isinstance(answer, Applied) and answer.repeated:
+    # an earlier try may have been cut off between the batch and its note here
+    is_noted = manifest is None or holding.released(database, manifest.digest) is None
+    if isinstance(answer, Applied) and answer.repeated and is_noted:
         return answer
     state = {Applied: RunState.APPLIED, Held: RunState.HELD, Refused: RunState.REFUSED}[type(answer)]
     rejections = answer.rejections if isinstance(answer, Refused) else None

@@ -46,7 +46,13 @@ def leap(harbour_mapping: Mapping, tmp_path: Path) -> Path:
 
 
 def _try(
-    database: Database, keys: Keys, mapping: Mapping, directory: Path, tmp_path: Path, asked_by: str = "P1"
+    database: Database,
+    keys: Keys,
+    mapping: Mapping,
+    directory: Path,
+    tmp_path: Path,
+    asked_by: str = "P1",
+    limits: Limits = STRICT,
 ) -> Applied | Refused | Held:
     return take_in(
         database,
@@ -55,7 +61,7 @@ def _try(
         keys=keys,
         now=TOMORROW,
         progress=lambda step, done, total: None,
-        limits=STRICT,
+        limits=limits,
         asked_by=asked_by,
         reports=tmp_path / "reports",
     )
@@ -187,6 +193,58 @@ def test_a_release_is_of_these_files_and_no_others(
     )
 
     assert isinstance(answer, Held)
+
+
+def test_what_waited_is_replaced_when_another_batch_of_its_number_goes_in(
+    sqlite_database: Database,
+    take: Take,
+    batch: Path,
+    leap: Path,
+    keys: Keys,
+    harbour_mapping: Mapping,
+    tmp_path: Path,
+) -> None:
+    take(sqlite_database, batch)
+    _try(sqlite_database, keys, harbour_mapping, leap, tmp_path)
+    right = small_book()
+    right.sequence, right.business_date = 2, date(2026, 11, 21)
+    right.settle()
+
+    answer = _try(
+        sqlite_database,
+        keys,
+        harbour_mapping,
+        write_book(right, harbour_mapping, tmp_path / "right"),
+        tmp_path,
+    )
+
+    assert isinstance(answer, Applied)
+    assert [state for state, _, _ in _runs(sqlite_database)] == ["replaced", "applied"]
+
+
+def test_what_waited_goes_in_without_a_release_once_the_bank_has_widened_its_limits(
+    sqlite_database: Database,
+    take: Take,
+    batch: Path,
+    leap: Path,
+    keys: Keys,
+    harbour_mapping: Mapping,
+    tmp_path: Path,
+) -> None:
+    take(sqlite_database, batch)
+    _try(sqlite_database, keys, harbour_mapping, leap, tmp_path)
+
+    answer = _try(
+        sqlite_database,
+        keys,
+        harbour_mapping,
+        leap,
+        tmp_path,
+        limits=Limits(book_floor=10**12, row_floor=10**12),
+    )
+
+    assert isinstance(answer, Applied)
+    assert _runs(sqlite_database) == [("applied", "P1", "")]
 
 
 def test_two_supervisors_at_once_decide_once(
