@@ -155,8 +155,13 @@ def sweep(portal: Portal, *, limit: int = 50) -> int:
 
 
 def read_events(portal: Portal) -> int:
-    """Read the provider's own list of events for what the endpoint never got; how many were new."""
-    return catch_up(portal, books_of(portal))
+    """Read the provider's own list of events for what the endpoint never got; how many were new. A
+    provider that does not answer is asked again at the next turn, from where the last one ended."""
+    try:
+        return catch_up(portal, books_of(portal))
+    except (ProviderUnavailable, ProviderRefused) as error:
+        log.warning("payment_provider_silent", about="events", kind=str(error))
+        return 0
 
 
 def take_due(portal: Portal) -> int:

@@ -102,6 +102,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.agreement.read": {"reference": agreement},
         "borrower.agreement.document": written,
         "borrower.plan.certify": {"reference": agreement},
+        "borrower.saved.stop": {"reference": agreement},
         "borrower.plan.certificate": {"reference": certificate.removesuffix(".pdf")},
         "borrower.negotiation.confirm": of_proposal | {"verb": "withdraw"},
         "borrower.negotiation.leave": of_proposal | {"verb": "withdraw"},

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, abort, redirect, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.payments import saved
 from portal.payments.return_views import SavedView, saved_for
 from portal.payments.saved import SavingRules
+from portal.plans.queries import plan_for
 from portal.web.context import portal
 from portal.web.locale import current_locale
 from portal.web.security import SignedInBorrower, borrower_only
@@ -18,14 +19,16 @@ from portal.web.security import SignedInBorrower, borrower_only
 blueprint = Blueprint("saved", __name__)
 
 
-@blueprint.post("/plan/<int:plan_id>/saved/stop")
+@blueprint.post("/plan/<reference>/saved/stop")
 @borrower_only
-def stop(borrower: SignedInBorrower, plan_id: int) -> Response:
+def stop(borrower: SignedInBorrower, reference: str) -> Response:
     """Take the consent back: nothing is taken any more from this moment."""
     p = portal()
+    with p.db.read() as connection:
+        plan = plan_for(connection, borrower.borrower_id, reference) or abort(404)
     p.db.write(
         lambda session: saved.revoke(
-            session, borrower_id=borrower.borrower_id, plan_id=plan_id, now=p.clock.now()
+            session, borrower_id=borrower.borrower_id, plan_id=plan.plan_id, now=p.clock.now()
         )
     )
     return redirect(url_for("borrower.plan.page", stopped=1, _anchor="saved"), 303)
