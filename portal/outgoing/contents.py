@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from portal.access.models import Staff
@@ -63,21 +63,27 @@ def tellable() -> ColumnElement[bool]:
     )
 
 
-def untold_lines(connection: Connection | Session, *, limit: int) -> Iterator[Told]:
-    """Up to `limit` ledger lines that have no entry yet."""
-    yield from _lines(connection, and_(_untold("payment", LedgerLine.id), tellable()), limit)
+def untold_lines(connection: Connection | Session, *, limit: int, look_back: int | None) -> Iterator[Told]:
+    """Up to `limit` ledger lines that have no entry yet; not further than `look_back` rows behind the newest
+    that has one, or all of them for None."""
+    recent = _recent(connection, "payment", LedgerLine.id, look_back)
+    yield from _lines(connection, and_(recent, _untold("payment", LedgerLine.id), tellable()), limit)
 
 
-def untold_plans(connection: Connection | Session, *, limit: int) -> Iterator[Told]:
-    """Up to `limit` plans each that begun, or ended, and have no entry for it yet."""
+def untold_plans(connection: Connection | Session, *, limit: int, look_back: int | None) -> Iterator[Told]:
+    """Up to `limit` plans each that begun, or ended, and have no entry for it yet. Plans are few, and the
+    oldest can end: all are looked at."""
     yield from _plans(connection, _untold("plan", Plan.id, "made"), "made", limit)
     ended = and_(_untold("plan", Plan.id, "ended"), Plan.ended_at.is_not(None))
     yield from _plans(connection, ended, "ended", limit)
 
 
-def untold_decisions(connection: Connection | Session, *, limit: int) -> Iterator[Told]:
-    """Up to `limit` decisions that have no entry yet."""
-    yield from _decisions(connection, _untold("decision", Decision.id), limit)
+def untold_decisions(
+    connection: Connection | Session, *, limit: int, look_back: int | None
+) -> Iterator[Told]:
+    """Up to `limit` decisions that have no entry yet, as `untold_lines`."""
+    recent = _recent(connection, "decision", Decision.id, look_back)
+    yield from _decisions(connection, and_(recent, _untold("decision", Decision.id)), limit)
 
 
 def told_again(session: Session, *, kind: str, subject_id: int, event: str) -> Told:
@@ -87,6 +93,15 @@ def told_again(session: Session, *, kind: str, subject_id: int, event: str) -> T
     if kind == "plan":
         return next(_plans(session, Plan.id == subject_id, event, 1))
     return next(_decisions(session, Decision.id == subject_id, 1))
+
+
+def _recent(
+    connection: Connection | Session, kind: str, subject: Any, look_back: int | None
+) -> ColumnElement[bool]:
+    if look_back is None:
+        return true()
+    newest = select(func.max(OutgoingEntry.subject_id)).where(OutgoingEntry.kind == kind)
+    return subject > (connection.scalar(newest) or 0) - look_back  # type: ignore[no-any-return]
 
 
 def _untold(kind: str, subject: Any, event: str = "") -> ColumnElement[bool]:

@@ -30,7 +30,9 @@ OPERATOR = audit.Actor("operator", "outgoing")
 #: Why an entry was closed without anybody's doing.
 POSTED = "posted by the core"
 #: Entries collected in one transaction.
-CHUNK = 500
+CHUNK = 2_000
+#: How many rows behind the newest told one are looked at from turn to turn.
+LOOK_BACK = 10_000
 #: The advisory lock under which batches take their entries on PostgreSQL; SQLite has one writer anyway.
 _LOCK = 7_211_002
 
@@ -47,15 +49,18 @@ class Sender:
     demonstration: bool
 
 
-def collect(session: Session, *, now: datetime, limit: int = CHUNK) -> int:
+def collect(session: Session, *, now: datetime, limit: int = CHUNK, look_back: int | None = None) -> int:
     """Write an entry for up to `limit` things of each kind that have none; how many were written.
+
+    With a `look_back` only so many rows behind the newest told one are looked at, which is enough from one
+    minute to the next; a batch looks at all of them, and finds what committed late.
 
     What is told is looked for in the rows that make it so, none of which can be changed or lost: a
     payment that committed has its entry at the next look, whatever crashed in between.
     """
     told: list[Told] = []
     for look in (untold_lines, untold_plans, untold_decisions):
-        told += look(session, limit=limit)
+        told += look(session, limit=limit, look_back=look_back)
     rows = [
         {
             "created_at": now,

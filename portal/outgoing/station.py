@@ -69,7 +69,7 @@ class Station:
         """The worker's turn: collect what there is to tell, apply the answers found, and past the cut-off
         make the day's batch of what had waited by then."""
         now, db = self.portal.clock.now(), self.portal.db
-        while db.write(lambda session: operations.collect(session, now=now)):
+        while db.write(lambda session: operations.collect(session, now=now, look_back=operations.LOOK_BACK)):
             pass
         db.write(lambda session: operations.follow_core(session, now=now))
         self._take_answers()
