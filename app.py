@@ -13,7 +13,7 @@ from portal.gateways import sms, storage, stripe
 from portal.keys import Keys
 from portal.payments import transfer_qr
 from portal.settings import Settings
-from portal.signing import Signer
+from portal.signing import BadKeyRing, KeyRing, Signer
 from portal.web import bars, catalogues, errors, locale, marks, pages, security, templates
 from portal.web.borrower import blueprint as borrower
 from portal.web.callbacks import blueprint as callbacks
@@ -43,9 +43,18 @@ def _settings() -> Settings:
     try:
         loaded = portal_settings.load()
         transfer_qr.check(loaded.bank.transfer_qr)
+        _check_signing(loaded)
         return loaded
-    except (portal_settings.BadSettings, transfer_qr.BadTransferQr) as error:
+    except (portal_settings.BadSettings, transfer_qr.BadTransferQr, BadKeyRing) as error:
         raise NoAppException(f"The portal does not start: {error}") from None
+
+
+def _check_signing(settings: Settings) -> None:
+    """The key that signs must be one whose signatures are believed."""
+    signer = Signer.from_seed(settings.signing_seed)
+    key = KeyRing.of(settings.bank.host, settings.signing_keys, signer).find(signer.key_id)
+    if key is None or not key.may_sign(clock_of(settings).real_now()):
+        raise BadKeyRing(f"PORTAL_SIGNING_SEED is of key {signer.key_id}, which is revoked or not in force")
 
 
 def create_app(

@@ -14,7 +14,7 @@ from portal.gateways.storage import Storage
 from portal.gateways.stripe import StripeGateway
 from portal.keys import Keys
 from portal.settings import Settings
-from portal.signing import Signer
+from portal.signing import KeyRing, Signer
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,8 @@ class Portal(Installation):
     sms: SmsGateway
     stripe: StripeGateway
     store: Storage
+
+    @property
+    def ring(self) -> KeyRing:
+        """The public keys: the signer's own and those of the key file."""
+        return KeyRing.of(self.settings.bank.host, self.settings.signing_keys, self.signer)

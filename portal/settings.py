@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Bank:
     links_in_sms: bool
     accent: str | None
     policy: Mapping[str, Any]
+    #: the numbers that the bank's text messages come from
+    sms_senders: tuple[str, ...] = ()
     closed_days: tuple[str, ...] = ()
     open_days: tuple[str, ...] = ()
     #: the code that fills in a transfer in the payer's app (payments/transfer_qr.py); None for none
@@ -80,6 +83,7 @@ class Bank:
                 links_in_sms=data["links_in_sms"],
                 accent=data.get("accent"),
                 policy=MappingProxyType(data["policy"]),
+                sms_senders=tuple(data.get("sms_senders", ())),
                 closed_days=tuple(data.get("closed_days", ())),
                 open_days=tuple(data.get("open_days", ())),
                 transfer_qr=data.get("transfer_qr"),
@@ -118,6 +122,8 @@ class Settings:
     sms_secret: str | None = field(default=None, repr=False)
     log_json: bool = True
     outgoing_dir: Path | None = None
+    #: the published key set (RFC 7517): earlier and revoked keys, public halves only
+    signing_keys: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_demonstration(self) -> bool:
@@ -159,6 +165,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "outgoing_dir": env.path("OUTGOING_DIR", None),
     }
     bank_file = env.path("BANK_FILE")
+    key_file = env.path("SIGNING_KEYS", None)
     try:
         env.seal()
     except EnvError as error:
@@ -168,6 +175,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if not str(values["database_url"]).startswith(DATABASES):
         raise BadSettings(f"PORTAL_DATABASE_URL must begin with {' or '.join(DATABASES)}")
     values["stripe_webhook_secrets"] = tuple(values["stripe_webhook_secrets"])
+    values["signing_keys"] = _key_set(key_file) if key_file else {}
     settings = Settings(bank=Bank.load(bank_file), **values)
     _refuse_unsafe(settings)
     return settings
@@ -213,6 +221,18 @@ def _key(name: str, text: str) -> bytes:
     if len(key) != 32 or len(set(key)) < 8:
         raise BadSettings(f"{name} is not 32 random bytes in base64")
     return key
+
+
+def _key_set(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"PORTAL_SIGNING_KEYS: {error}") from None
+    if not isinstance(read, dict) or not isinstance(read.get("keys"), list):
+        raise BadSettings("PORTAL_SIGNING_KEYS is no key set")
+    if any(not isinstance(key, dict) or "d" in key for key in read["keys"]):
+        raise BadSettings("PORTAL_SIGNING_KEYS holds something else than public keys")
+    return read
 
 
 def _names_only(error: EnvError) -> str:
