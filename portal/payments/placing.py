@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from portal.access.codes import new_reference
@@ -19,7 +19,7 @@ from portal.accounts.operations import UnableToPost, rebalance
 from portal.money import Money
 from portal.payments.allocation import Allocation, Debt, Placed, allocate, facts_of
 from portal.payments.lifecycle import PaymentState
-from portal.payments.models import Payment, ProviderEvent, SuspenseMove, UnplacedMoney
+from portal.payments.models import IncomingTransfer, Payment, ProviderEvent, SuspenseMove, UnplacedMoney
 from portal.payments.operations import locked
 from portal.payments.receipts import Books, credit
 
@@ -53,6 +53,12 @@ def place_unplaced(session: Session, move: SuspenseMove, books: Books) -> None:
     payment.loan_id, payment.plan_id = move.to_loan_id, move.to_plan_id
     payment.target = f"loan:{move.to_loan_id}" if move.to_loan_id else f"plan:{move.to_plan_id}"
     session.flush()
+    # a transfer is known by its payment from now on: when the core posts it, and when it goes back
+    session.execute(
+        update(IncomingTransfer)
+        .where(IncomingTransfer.unplaced_id == unplaced.id)
+        .values(payment_id=payment.id, outcome="placed")
+    )
     credit(session, payment, books)
     move.payment_id, move.outcome = payment.id, payment.allocation
 

@@ -27,7 +27,6 @@ from portal.payments.models import (
     Dispute,
     IncomingTransfer,
     Payment,
-    SuspenseMove,
     TransferReference,
     UnplacedMoney,
 )
@@ -283,8 +282,6 @@ def _take_back(session: Session, row: IncomingTransfer, books: Books) -> bool:
     if original.outcome == WAITING:
         return False
     payment = locked(session, Payment.id == original.payment_id) if original.payment_id else None
-    if original.unplaced_id is not None and payment is None:
-        payment = _placed_at_the_desk(session, original.unplaced_id)
     _end(session, original)
     if payment is not None and _is_the_cores(session, payment):
         recount(session, payment_id=payment.id, net=Money.zero(payment.currency), now=books.now)
@@ -313,18 +310,6 @@ def _end(session: Session, original: IncomingTransfer) -> None:
         .where(IncomingTransfer.id == original.id, IncomingTransfer.outcome.not_in(_ENDED))
         .values(outcome="reversed")
     )
-
-
-def _placed_at_the_desk(session: Session, unplaced_id: int) -> Payment | None:
-    """The payment that the desk made of money without a place."""
-    payment_id = session.scalar(
-        select(SuspenseMove.payment_id).where(
-            SuspenseMove.unplaced_id == unplaced_id,
-            SuspenseMove.kind == "place",
-            SuspenseMove.state == "done",
-        )
-    )
-    return locked(session, Payment.id == payment_id) if payment_id else None
 
 
 def _is_the_cores(session: Session, payment: Payment) -> bool:

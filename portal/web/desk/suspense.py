@@ -13,6 +13,7 @@ from portal.payments.checkout import books_of
 from portal.payments.placing import UnableToMove
 from portal.payments.suspense import Person, Wish
 from portal.payments.suspense_queries import SuspenseDetail, suspense_of, suspense_rows
+from portal.payments.transfer_queries import TransferView, transfer_of
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.security import SignedInStaff, staff_only
@@ -121,6 +122,15 @@ def _detail(source: str, source_id: int) -> SuspenseDetail:
         return suspense_of(connection, p.keys, source, source_id, zone=p.clock.zone) or abort(404)
 
 
+def _transfer(source: str, source_id: int) -> TransferView | None:
+    """What the payer of a transfer wrote, where it came as one."""
+    p = portal()
+    if source != "unplaced":
+        return None
+    with p.db.read() as connection:
+        return transfer_of(connection, p.keys, unplaced_id=source_id)
+
+
 def _money(staff: SignedInStaff, source: str, source_id: int, form: MoveForm, trouble: str = "") -> Response:
     detail = _detail(source, source_id)
     if trouble == "card_number":
@@ -136,6 +146,7 @@ def _money(staff: SignedInStaff, source: str, source_id: int, form: MoveForm, tr
         form=form,
         trouble=trouble,
         limit=limit,
+        transfer=_transfer(source, source_id),
         today=portal().clock.today(),
     )
     failed = bool(trouble) or bool(form.problems())
