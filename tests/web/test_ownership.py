@@ -98,6 +98,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.since.notice": {"notice_ref": "N-LIN"},
         "borrower.since.statement": {"reference": statement},
         "borrower.settlement.page": loan,
+        "borrower.why.statement": {"reference": statement, "scope": "all", "code": "due"},
         "borrower.pay.transfer": loan,
         "borrower.agreement.read": {"reference": agreement},
         "borrower.agreement.document": written,
@@ -119,7 +120,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
 AGREEING = ("page", "send_code", "confirm_page", "confirm")
 STATEMENTS = ("paper", "document", "table", "signed", "book")
 #: What these name is nobody's: a currency and a figure of the borrower who asks.
-NOBODYS = {"borrower.balance.total"}
+NOBODYS = {"borrower.balance.total", "borrower.why.plan"}
 
 
 def tell(client: FlaskClient, csrf: str) -> str:
