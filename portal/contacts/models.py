@@ -1,13 +1,13 @@
-"""Agencies that act for the bank, and the holds that pause or stop contacts."""
+"""Agencies that act for the bank, holds, and the log of contacts with what broke a rule in it."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
-from sqlalchemy import Date, ForeignKey, Index, String, text
+from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, String, Time, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.db import Row
+from portal.db import Row, append_only
 
 
 class Agency(Row):
@@ -20,6 +20,8 @@ class Agency(Row):
     phone: Mapped[str] = mapped_column(String(20))
     engaged_from: Mapped[date] = mapped_column(Date)
     engaged_until: Mapped[date] = mapped_column(Date)
+    #: when an operator ended its work for the bank; no file of the bank gives it back
+    revoked_at: Mapped[datetime | None]
 
 
 class Hold(Row):
@@ -48,3 +50,86 @@ class Hold(Row):
         ),
         Index("ix_hold_source", "source"),
     )
+
+
+class Contact(Row):
+    """One contact with a borrower, as it happened. Append-only; rows of the bank's file leave with the batch
+    that brought them, when that is undone."""
+
+    __tablename__ = "contact"
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    #: who wrote it down: "core" (the bank's file), "officer", "portal" (its own outbox)
+    source: Mapped[str] = mapped_column(String(8))
+    #: what makes it this contact and no other: "core:<ref>", "officer:<key>", "message:<id>", "visit:<ref>"
+    source_ref: Mapped[str] = mapped_column(String(80), unique=True)
+    #: "sms", "call", "letter", "visit", "lawyer_letter", "email"
+    channel: Mapped[str] = mapped_column(String(16))
+    #: "out": to the borrower; "in": the borrower's own
+    direction: Mapped[str] = mapped_column(String(4))
+    #: "debtor" or "third": for whom it was
+    party: Mapped[str] = mapped_column(String(8))
+    at: Mapped[datetime]
+    #: rule.OUTCOMES
+    outcome: Mapped[str] = mapped_column(String(12))
+    #: keys.digest("phone", number), "" where no number belongs to it; the last four digits are sealed
+    number_digest: Mapped[str] = mapped_column(String(64))
+    tail_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: whoever acted for the bank; empty for the bank itself
+    agency_id: Mapped[int | None] = mapped_column(ForeignKey("agency.id"))
+    officer_ref: Mapped[str] = mapped_column(String(16))
+    notice_id: Mapped[int | None] = mapped_column(ForeignKey("notice.id"))
+    #: the person had just asked for it: no contact by the rule
+    asked_for: Mapped[bool]
+    #: about what is owed, and not an answer to what the borrower sent
+    pressing: Mapped[bool]
+    #: keyed, over what the bank's file said; "" for what was written down here
+    content_digest: Mapped[str] = mapped_column(String(64))
+    __table_args__ = (Index("ix_contact_borrower", "borrower_id", "at"),)
+
+
+#: A contact leaves only with the bank's batch that is being undone.
+LEAVES = """(OLD.source = 'core'
+    AND EXISTS (SELECT 1 FROM intake_batch b WHERE b.state = 'undoing'))"""
+
+append_only(Contact.__table__, leaves=LEAVES)  # type: ignore[arg-type]
+
+
+class ContactBreach(Row):
+    """A contact that broke a rule, and what the supervisor did about it (contacts/lifecycle.py)."""
+
+    __tablename__ = "contact_breach"
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id"))
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    #: the reason of the rule that it broke (rule.Block)
+    kind: Mapped[str] = mapped_column(String(24))
+    #: the reason of a hold
+    detail: Mapped[str] = mapped_column(String(24))
+    #: where the rule is written
+    source: Mapped[str] = mapped_column(String(200))
+    #: minutes outside the hours, or contacts above the limit; 0 where it is neither
+    over: Mapped[int] = mapped_column(Integer)
+    #: "open", "noted", "told"
+    state: Mapped[str] = mapped_column(String(8))
+    note_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    #: staff.staff_ref of who worked it
+    worked_by: Mapped[str] = mapped_column(String(32))
+    worked_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("contact_id", "kind"),
+        Index("ix_contact_breach_queue", "state", "id"),
+    )
+
+
+class ContactWish(Row):
+    """How a borrower wants to be contacted. Append-only: the latest row counts."""
+
+    __tablename__ = "contact_wish"
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"), index=True)
+    no_calls: Mapped[bool]
+    no_messages: Mapped[bool]
+    no_visits: Mapped[bool]
+    opens: Mapped[time | None] = mapped_column(Time)
+    closes: Mapped[time | None] = mapped_column(Time)
+
+
+append_only(ContactWish.__table__)  # type: ignore[arg-type]

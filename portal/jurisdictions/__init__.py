@@ -7,22 +7,24 @@ from portal.jurisdictions.gb import GB
 from portal.jurisdictions.shape import (
     AgreementContents,
     AllocationRule,
-    CallLimits,
     ContactHours,
+    ContactLimit,
     Fact,
     HelpNumber,
     Jurisdiction,
+    ThirdParties,
 )
 from portal.jurisdictions.us import US
 
 __all__ = [
     "AgreementContents",
     "AllocationRule",
-    "CallLimits",
     "ContactHours",
+    "ContactLimit",
     "Fact",
     "HelpNumber",
     "Jurisdiction",
+    "ThirdParties",
     "UnknownJurisdiction",
     "pack",
 ]

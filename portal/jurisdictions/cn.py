@@ -8,16 +8,19 @@ from types import MappingProxyType
 from portal.jurisdictions.shape import (
     AgreementContents,
     AllocationRule,
-    CallLimits,
     ContactHours,
+    ContactLimit,
     Fact,
     HelpNumber,
     Jurisdiction,
+    ThirdParties,
 )
 from portal.money import rate
 
 _CARDS = "商业银行信用卡业务监督管理办法 (Measures on commercial banks' credit-card business)"
 _CIVIL = "中华人民共和国民法典 (Civil Code)"
+
+_GUIDE = "China Banking Association guide 2026 (press reports)"
 
 _CHARGES_FIRST = ("cost", "fee", "penalty_interest", "interest", "principal")
 _PRINCIPAL_FIRST = ("principal", "cost", "fee", "penalty_interest", "interest")
@@ -29,14 +32,41 @@ CN = Jurisdiction(
     contact_hours=ContactHours(
         opens=time(8), closes=time(22), source="GB/T 45251-2025: no contact 22:00-08:00 unless agreed"
     ),
-    call_limits=(
-        CallLimits(
-            effective=3,
-            attempts=6,
+    contact_limits=(
+        ContactLimit(
+            code="effective_calls",
+            channel="call",
+            counts="spoken",
+            most=3,
             days=1,
-            source="China Banking Association guide 2026 (press reports)",
+            source=_GUIDE,
             checked=False,
         ),
+        ContactLimit(
+            code="unanswered_calls",
+            channel="call",
+            counts="missed",
+            most=6,
+            days=1,
+            source=_GUIDE,
+            per_number=True,
+            checked=False,
+        ),
+        ContactLimit(
+            code="reminders",
+            channel="sms",
+            counts="every",
+            most=3,
+            days=1,
+            source="portal default",
+            checked=False,
+        ),
+    ),
+    third_parties=ThirdParties(
+        attempts=3,
+        days=7,
+        source=f"{_GUIDE}: third parties only when the debtor cannot be reached; how often is this portal's default",
+        checked=False,
     ),
     allocation=(
         AllocationRule(

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from portal.jurisdictions.shape import (
     AgreementContents,
     AllocationRule,
-    CallLimits,
     ContactHours,
+    ContactLimit,
     Fact,
     HelpNumber,
     Jurisdiction,
+    ThirdParties,
 )
 
 _CONC = "FCA Handbook CONC 7"
@@ -24,10 +25,41 @@ GB = Jurisdiction(
     currency="GBP",
     languages=("en",),
     contact_hours=ContactHours(opens=time(6), closes=time(21), source="visits 06:00-21:00"),
-    call_limits=(
-        CallLimits(
-            effective=None, attempts=None, days=7, source=f"{_CONC}: reasonable frequency", checked=False
+    contact_limits=(
+        ContactLimit(
+            code="effective_calls",
+            channel="call",
+            counts="spoken",
+            most=1,
+            days=1,
+            source=f"{_CONC}: reasonable frequency; the number is this portal's default",
+            checked=False,
         ),
+        ContactLimit(
+            code="unanswered_calls",
+            channel="call",
+            counts="missed",
+            most=3,
+            days=1,
+            source=f"{_CONC}: reasonable frequency; the number is this portal's default",
+            per_number=True,
+            checked=False,
+        ),
+        ContactLimit(
+            code="reminders",
+            channel="sms",
+            counts="every",
+            most=3,
+            days=1,
+            source="portal default",
+            checked=False,
+        ),
+    ),
+    third_parties=ThirdParties(
+        attempts=3,
+        days=7,
+        source=f"{_CONC}: no contact through others; how often is this portal's default",
+        checked=False,
     ),
     allocation=tuple(
         AllocationRule(

@@ -35,11 +35,32 @@ class ContactHours:
 
 
 @dataclass(frozen=True)
-class CallLimits:
-    """At most `effective` answered and `attempts` unanswered calls within `days` days."""
+class ContactLimit:
+    """At most `most` contacts of one sort within `days` calendar days, the day itself among them.
 
-    effective: int | None
-    attempts: int | None
+    `counts`: ``spoken`` (the debtor was spoken to), ``missed`` (nobody was) or ``every``.
+    """
+
+    #: a stable code, worded on pages
+    code: str
+    channel: str
+    counts: str
+    most: int
+    days: int
+    source: str
+    #: counted for each number on its own
+    per_number: bool = False
+    #: once the limit is reached any further contact breaks it, not only one that counts itself
+    bars_every: bool = False
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class ThirdParties:
+    """Somebody else may be asked for the debtor only where the debtor was tried `attempts` times within
+    `days` days and spoken to not once; whoever refuses is never asked again."""
+
+    attempts: int
     days: int
     source: str
     checked: bool = True
@@ -93,7 +114,8 @@ class Jurisdiction:
     #: offered to people, the default first
     languages: tuple[str, ...]
     contact_hours: ContactHours
-    call_limits: tuple[CallLimits, ...]
+    contact_limits: tuple[ContactLimit, ...]
+    third_parties: ThirdParties
     allocation: tuple[AllocationRule, ...]
     agreements: Mapping[str, AgreementContents]
     #: which of several debts a payment meets first, where the debtor designated none

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from portal.jurisdictions.shape import (
     AgreementContents,
     AllocationRule,
-    CallLimits,
     ContactHours,
+    ContactLimit,
     Fact,
     HelpNumber,
     Jurisdiction,
+    ThirdParties,
 )
 
 _REG_F = "12 CFR part 1006 (Regulation F)"
@@ -26,13 +27,39 @@ US = Jurisdiction(
     contact_hours=ContactHours(
         opens=time(8), closes=time(21), source=f"{_REG_F}: not before 08:00 or after 21:00"
     ),
-    call_limits=(
-        CallLimits(
-            effective=1,
-            attempts=7,
+    contact_limits=(
+        ContactLimit(
+            code="calls_in_days",
+            channel="call",
+            counts="every",
+            most=7,
             days=7,
-            source=f"{_REG_F}: more than 7 calls in 7 days is presumed harassment",
+            source=f"{_REG_F} s. 1006.14: more than 7 calls in 7 days is presumed harassment",
         ),
+        ContactLimit(
+            code="after_conversation",
+            channel="call",
+            counts="spoken",
+            most=1,
+            days=7,
+            bars_every=True,
+            source=f"{_REG_F} s. 1006.14: a call within 7 days of a conversation is presumed harassment",
+        ),
+        ContactLimit(
+            code="reminders",
+            channel="sms",
+            counts="every",
+            most=3,
+            days=1,
+            source="portal default",
+            checked=False,
+        ),
+    ),
+    third_parties=ThirdParties(
+        attempts=3,
+        days=7,
+        source=f"{_REG_F} s. 1006.10: third parties only to find the debtor; how often is this portal's default",
+        checked=False,
     ),
     allocation=tuple(
         AllocationRule(
