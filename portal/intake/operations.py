@@ -39,6 +39,8 @@ from portal.keys import Keys
 
 #: The advisory lock that lets one intake at a time write on PostgreSQL; SQLite has one writer anyway.
 LOCK = 7_211_001
+#: A batch of so many rows changes what the database's planner should know.
+_MANY = 5_000
 
 
 @dataclass(frozen=True)
@@ -300,6 +302,7 @@ def _write(
                     session, stage, sound, release, mapping=mapping, keys=keys, now=now, progress=progress
                 )
                 session.commit()
+                _freshen(stage, sound)
                 return answer
             except DBAPIError as error:
                 session.rollback()
@@ -307,6 +310,15 @@ def _write(
                     raise
         time.sleep(random.uniform(0.05, 0.2) * 2**attempt)  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")
+
+
+def _freshen(stage: Stage, sound: Sound) -> None:
+    """Have PostgreSQL look at tables that have just grown much: a plan made for the book of before would read
+    all of it for one borrower's page."""
+    if not stage.is_sqlite and sum(sound.checked.rows.values()) >= _MANY:
+        for table in ("borrower", "loan", "loan_balance", "ledger_line", "notice", "notice_loan", "visit"):
+            stage.analyze(table)
+        stage.end()
 
 
 def _apply(
