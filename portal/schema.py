@@ -14,7 +14,7 @@ from portal.gateways import sms
 from portal.hardship import models as hardship
 from portal.intake import models as intake
 from portal.messages import models as messages
-from portal.notices import faces
+from portal.notices import faces, texts
 from portal.notices import models as notices
 from portal.outgoing import models as outgoing
 from portal.papers import faces as paper_faces
@@ -42,6 +42,7 @@ MODULES = (
     reviews,
     sms,
     statement_faces,
+    texts,
     visits,
 )
 

@@ -5,6 +5,7 @@ A face answers by keyed digest. It holds neither a name nor an amount nor a prod
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -136,8 +137,17 @@ def forget_seen(session: Session, *, real_now: datetime) -> None:
     )
 
 
-def try_code(session: Session, asked: Asked, *, keys: Keys, network: str, real_now: datetime) -> Tried:
-    """Look a typed code up, count it when it is wrong, and put the look on record.
+def try_code(
+    session: Session,
+    asked: Asked,
+    *,
+    keys: Keys,
+    network: str,
+    real_now: datetime,
+    is_wrong: Callable[[Face | None], bool] | None = None,
+) -> Tried:
+    """Look a typed code up, count it when it is wrong, and put the look on record. `is_wrong` says it of
+    more than a code, a whole text for instance.
 
     Three statements whether the code is right, wrong or a slip. A network that was wrong too often
     gets no answer until its window ends; too many wrong ones from everywhere raise an alarm, once a
@@ -145,7 +155,7 @@ def try_code(session: Session, asked: Asked, *, keys: Keys, network: str, real_n
     """
     network_digest = keys.digest("network", network)
     looked = look_up(session, asked, network_digest=network_digest, way="code", real_now=real_now)
-    wrong = int(asked.can_be_ours and looked.face is None)
+    wrong = int(is_wrong(looked.face) if is_wrong else asked.can_be_ours and looked.face is None)
     here, everywhere = _count(session, keys, network, wrong, real_now)
     if wrong and everywhere == WRONG_CODES_ALL.most:
         _raise_alarm(session, everywhere, real_now)

@@ -19,6 +19,7 @@ from portal.contacts.queries import is_in_force
 from portal.keys import Keys
 from portal.messages import operations as messages
 from portal.notices.faces import NoticeFace
+from portal.notices.indexing import index_these
 from portal.notices.models import Notice
 from portal.notices.wording import may_be_seen
 
@@ -53,7 +54,7 @@ class Sent:
 
 
 def mint(session: Session, *, keys: Keys, zone: str, now: datetime, limit: int = CHUNK) -> int:
-    """Give up to `limit` notices without one a code, a link and a face; how many (0: all have theirs).
+    """Give up to `limit` notices without one a code, a link, a face and its text; how many (0: all have).
 
     Notices already expired or withdrawn get theirs too, so that the verdict can say so. Two minters at
     once never meet: rows are locked, and the digests are unique.
@@ -71,6 +72,7 @@ def mint(session: Session, *, keys: Keys, zone: str, now: datetime, limit: int =
     made = [_minted(row, keys, zone, now) for row in rows]
     session.execute(update(Notice), [notice for notice, _ in made])
     session.execute(insert(NoticeFace), [face for _, face in made])
+    index_these(session, [row.id for row in rows], keys=keys, now=now)
     audit.record(
         session,
         actor=audit.SYSTEM,

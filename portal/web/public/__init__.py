@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from portal.web.public import (
     check,
+    check_text,
     help,
     home,
     keys,
@@ -20,6 +21,7 @@ from portal.web.public import (
 blueprint = Blueprint("public", __name__)
 for feature in (
     check,
+    check_text,
     help,
     home,
     keys,

@@ -18,7 +18,7 @@ from portal.notices.verification import Asked, Face, Verdict, asked_for, verdict
 from portal.web import errors
 from portal.web.context import portal
 from portal.web.locale import day_text, moment_text
-from portal.web.public import still
+from portal.web.public import check_text, still
 from portal.web.security import network
 
 blueprint = Blueprint("check", __name__)
@@ -39,7 +39,10 @@ def page() -> str:
 def typed() -> str | Response | WerkzeugResponse:
     """The verdict on a typed code; a network that was wrong too often is told when to try again. The
     reference of a statement or another paper has a page of its own."""
-    p, text = portal(), request.form.get("code", "")[:LONGEST_TYPED]
+    p, text = portal(), request.form.get("code", "")
+    if check_text.is_message(text):
+        return check_text.verdict(text)
+    text = text[:LONGEST_TYPED]
     if not text.strip():
         return still.page("public/check/page.html", shown={"typed": ""}, empty=True)
     if reference_from(text).startswith("S-"):

@@ -1,0 +1,336 @@
+"""Is a text as we sent it? The text of a notice as pieces, and the comparison with what was pasted. Pure.
+
+A notice's text is kept as literal words and, in place of everything that is particular (code, link,
+host, number, sum, account, date, name), a slot with a keyed digest. Comparing needs no more than that:
+the pasted text is walked along the pieces, and what stands where a slot is must have the slot's digest.
+A foreign link, number, sum or account, or a word that is not ours, is never as sent.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from portal.access import codes
+from portal.notices.folding import changes_order, fold
+
+#: Digest of something particular: (kind, canonical text) -> keyed digest.
+Digest = Callable[[str, str], str]
+
+#: Nobody is sent more than this; what is longer is not compared at all, because a part of it would not be.
+LONGEST = 4_000
+#: Of a text that was cut off, the share of our words that must be there to call it ours.
+ENOUGH = 0.5
+#: A place in a skeleton: slots of the text we sent are counted up from here.
+SLOT = 0xE000
+MOST_SLOTS = 512
+_NAME_MOST = 60
+_MANGLINGS = Path(__file__).with_name("data") / "manglings.toml"
+#: A run that may be particular: letters and digits, joined by the marks of an address or a number.
+_RUN = r"(?:[a-z]{2,10}://)?[a-z0-9]+(?:[.\-/:@?&=_%+,#~]+[a-z0-9]+)*/?"
+_JOIN = "(?: ?- ?| )?"
+_CODE = rf"(?<![a-z0-9])[0-9a-z]{{4}}{_JOIN}[0-9a-z]{{4}}{_JOIN}[0-9a-z]{{5}}(?![a-z0-9])"
+RUN, CODE, TOKEN = re.compile(_RUN), re.compile(_CODE), re.compile(f"{_CODE}|{_RUN}")
+_CODE_ANYWHERE = re.compile(f"(?=({_CODE}))")
+_SIGNATURE = re.compile(r"【[^【】]{1,30}】")
+_AMOUNT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\.[0-9]{1,2}|[0-9]{1,3}(?:,[0-9]{3})+")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}")
+_DIGITS = re.compile(r"[0-9]+(?:-[0-9]+)*")
+_LINK = re.compile(r"[a-z]\.[a-z]|://|[a-z]/")
+_STAND_INS = {"{code}": "zq0code0qz", "{link}": "zq0link0qz", "{name}": "zq0name0qz"}
+_HAN_NAME = "龘龖龘"
+
+
+class Outcome(StrEnum):
+    """How a pasted text compares with the one that was sent, best first."""
+
+    AS_SENT = "as_sent"
+    CUT = "cut"
+    TOO_LITTLE = "too_little"
+    ALTERED = "altered"
+
+
+_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Something particular in a text: "code", "own" (the notice's own link), "name", or one of `kind_of`,
+    with its keyed digest."""
+
+    kind: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A text as it was sent: folded, each slot as one character of its own counted up from U+E000; and the
+    address of the portal before `/n/`."""
+
+    skeleton: str
+    slots: tuple[Slot, ...]
+    base: str
+
+    @property
+    def signature(self) -> str:
+        """The registered name in brackets at its beginning or end, or ""."""
+        return signature_of(self.skeleton)
+
+    @property
+    def own(self) -> str:
+        """The skeleton without the signature and without a last stop."""
+        return _own(self.skeleton)
+
+
+@functools.lru_cache(maxsize=2048)
+def signature_of(skeleton: str) -> str:
+    """The name in brackets that a text begins or ends with, or ""."""
+    first = _SIGNATURE.match(skeleton)
+    if first:
+        return first.group()
+    last = re.search(rf"{_SIGNATURE.pattern}$", skeleton)
+    return last.group() if last else ""
+
+
+@functools.lru_cache(maxsize=2048)
+def _own(skeleton: str) -> str:
+    signature = signature_of(skeleton)
+    bare = skeleton.removeprefix(signature) if skeleton.startswith(signature) else skeleton
+    if signature and bare == skeleton:
+        bare = skeleton.removesuffix(signature)
+    return bare.removesuffix("。")
+
+
+@functools.lru_cache(maxsize=2048)
+def _pieces(own: str) -> tuple[str | int, ...]:
+    """Literal words, and the numbers of slots between them."""
+    parts = re.split("([\ue000-\ue1ff])", own)
+    return tuple(ord(part) - SLOT if at % 2 else part for at, part in enumerate(parts) if part or at % 2)
+
+
+def kind_of(run: str) -> str:
+    """What a particular run is: "link", "amount", "account", "phone", "date" or "number".
+
+    >>> [kind_of(run) for run in ("my.bank.cn/n/x", "21,153.08", "9999000011112222333", "4000000001", "2026-11-01")]
+    ['link', 'amount', 'account', 'phone', 'date']
+    """
+    if _LINK.search(run):
+        return "link"
+    if _AMOUNT.fullmatch(run):
+        return "amount"
+    if _DATE.fullmatch(run):
+        return "date"
+    if _DIGITS.fullmatch(run):
+        count = len(run) - run.count("-")
+        return "account" if count >= 14 else "phone" if count >= 5 else "number"
+    return "number"
+
+
+def canonical(kind: str, run: str) -> str:
+    """The form of a run that is digested: separators that change nothing are left out."""
+    if kind == "amount":
+        return run.replace(",", "")
+    if kind in ("phone", "account"):
+        return run.replace("-", "")
+    return run.rstrip("/") if kind == "link" else run
+
+
+def is_particular(run: str) -> bool:
+    """Whether a run of letters and digits is more than a word."""
+    return not run.isalpha() and (any(c.isdigit() for c in run) or kind_of(run) == "link")
+
+
+def sent(text: str, *, base: str, name: str, code_digest: str, token_digest: str, digest: Digest) -> Sent:
+    """The pieces of a text of ours with its placeholders {code} and {link}; `name` is a slot wherever it
+    stands. Raises ValueError for a text with more particulars than a skeleton has room for."""
+    name_stands_for = _STAND_INS["{name}"] if name.isascii() else _HAN_NAME
+    filled = text.replace(name, name_stands_for) if name else text
+    for placeholder in ("{code}", "{link}"):
+        filled = filled.replace(placeholder, _STAND_INS[placeholder])
+    slots: list[Slot] = []
+    ready = {
+        _STAND_INS["{code}"]: Slot("code", code_digest),
+        _STAND_INS["{link}"]: Slot("own", token_digest),
+        name_stands_for: Slot("name", digest("name", fold(name))),
+    }
+
+    def replaced(found: re.Match[str]) -> str:
+        run = found.group()
+        slot = ready.get(run)
+        if slot is None and not is_particular(run):
+            return run
+        slots.append(slot or Slot(kind_of(run), digest(kind_of(run), canonical(kind_of(run), run))))
+        return chr(SLOT + len(slots) - 1)
+
+    skeleton = re.sub(f"{_HAN_NAME}|{'|'.join(_STAND_INS.values())}|{_RUN}", replaced, fold(filled))
+    if len(slots) > MOST_SLOTS:
+        raise ValueError("too many particulars in one text")
+    return Sent(skeleton, tuple(slots), fold(base))
+
+
+def codes_in(folded: str) -> tuple[str, ...]:
+    """The well-formed notice codes in a folded text, each once, normalised. Four words of plain letters
+    are no code, though one in 32 would pass its check."""
+    found = (
+        codes.normalise(run)
+        for run in _CODE_ANYWHERE.findall(folded)
+        if " " not in run or any(character.isdigit() for character in run)
+    )
+    return tuple(dict.fromkeys(code for code in found if codes.kind_of(code) == "code"))
+
+
+def tokens_in(folded: str, *, base: str) -> tuple[str, ...]:
+    """The tokens of links to the portal in a folded text, each once, normalised."""
+    found = (codes.normalise(token) for token in own_link(fold(base)).findall(folded))
+    return tuple(dict.fromkeys(token for token in found if token))
+
+
+@functools.lru_cache(maxsize=16)
+def own_link(base: str) -> re.Pattern[str]:
+    """A link to a notice at `base`, folded; its group is the token."""
+    return re.compile(rf"(?<![a-z0-9]){re.escape(base)}/n/([0-9a-z]{{26}})(?![a-z0-9.\-@:?&=_%+#~/])")
+
+
+def compare(
+    pasted: str, ours: Sequence[Sent], *, digest: Digest, sender_digest: str = "", folded: str = ""
+) -> Outcome:
+    """How `pasted` compares with the nearest of `ours` (one notice may be sent with and without a link).
+
+    `sender_digest` is that of the number it was sent from, which phones put above a message; `folded`
+    saves folding again.
+    """
+    if len(pasted) > LONGEST or changes_order(pasted):
+        return Outcome.ALTERED
+    best = Outcome.ALTERED
+    for reading in _readings(pasted, folded):
+        for one in ours:
+            for begin, end in bodies(reading, one.signature, digest, sender_digest):
+                found = _walk(reading[begin:end].removesuffix("。"), one, digest)
+                if found is Outcome.AS_SENT:
+                    return found
+                best = min(best, found, key=_RANK.__getitem__)
+    return best
+
+
+def _readings(pasted: str, folded: str) -> Iterator[str]:
+    """A line may end between two words, or where a printer or program broke a long number or address."""
+    yield folded or fold(pasted)
+    joined = without_breaks(pasted)
+    if joined != pasted:
+        yield fold(joined)
+
+
+def without_breaks(pasted: str) -> str:
+    """The text as one line, broken words joined."""
+    return pasted.replace("\r", "").replace("\n", "") if "\n" in pasted.strip() else pasted
+
+
+def _walk(body: str, one: Sent, digest: Digest) -> Outcome:
+    """Along the pieces of `one` for as long as `body` is the same."""
+    own = one.own
+    pieces, at = _pieces(own), 0
+    for number, piece in enumerate(pieces):
+        if isinstance(piece, str):
+            if not body.startswith(piece, at):
+                return _ended(body, own, at) if piece.startswith(body[at:]) else Outcome.ALTERED
+            at += len(piece)
+        elif at == len(body):
+            return _ended(body, own, at)
+        else:
+            following = pieces[number + 1] if number + 1 < len(pieces) else ""
+            at = _past(body, at, one.slots[piece], str(following), one.base, digest)
+            if at < 0:
+                return Outcome.ALTERED
+    return Outcome.AS_SENT if at == len(body) else Outcome.ALTERED
+
+
+def _ended(body: str, own: str, at: int) -> Outcome:
+    """The text ended where ours goes on: enough of it, or too little."""
+    return Outcome.CUT if len(body) >= ENOUGH * len(own) and at else Outcome.TOO_LITTLE
+
+
+def _past(body: str, at: int, slot: Slot, following: str, base: str, digest: Digest) -> int:
+    """Where what fills `slot` ends in `body`; -1 where something else stands there."""
+    if slot.kind == "name":
+        return _past_name(body, at, slot, following, digest)
+    pattern = {"code": CODE, "own": own_link(base)}.get(slot.kind, RUN)
+    found = pattern.match(body, at)
+    if found is None:
+        return -1
+    return found.end() if value_digest(slot.kind, found, digest) == slot.digest else -1
+
+
+def value_digest(kind: str, found: re.Match[str], digest: Digest) -> str:
+    """The digest of a match as the slot kind has it; "" for a run of another kind."""
+    if kind == "code":
+        return digest(kind, codes.normalise(found.group()))
+    if kind == "own":
+        return digest(kind, codes.normalise(found.group(1)))
+    run = found.group()
+    return digest(kind, canonical(kind, run)) if kind_of(run) == kind else ""
+
+
+def _past_name(body: str, at: int, slot: Slot, following: str, digest: Digest) -> int:
+    """A name ends where our next words begin; the last piece's ends with the text."""
+    end = len(body) if not following else body.find(following[:2], at + 1, at + _NAME_MOST)
+    while end > at:
+        if digest("name", body[at:end]) == slot.digest:
+            return end
+        end = body.find(following[:2], end + 1, at + _NAME_MOST) if following else -1
+    return -1
+
+
+@functools.cache
+def _wrappings() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    data = tomllib.loads(_MANGLINGS.read_text(encoding="utf-8"))
+    before, after = ("|".join(f"(?:{pattern})" for pattern in data[key]) for key in ("before", "after"))
+    return re.compile(f"(?:{before})"), re.compile(f"(?:{after})$")
+
+
+_NUMBER = re.compile(r"\+?[0-9][0-9-]{4,24}(?![a-z0-9.,])")
+
+
+def bodies(folded: str, signature: str, digest: Digest, sender_digest: str) -> tuple[tuple[int, int], ...]:
+    """Where the message itself may begin and end: without its signature, and without what phones and
+    people put around it."""
+    plain = _without_signature(folded, signature, 0, len(folded))
+    begin, end = plain
+    is_signed = plain == (0, len(folded))
+    before, after = _wrappings()
+    while begin < end:
+        found = before.match(folded, begin, end) or _sender(folded, begin, digest, sender_digest)
+        if found is not None and found.end() > begin:
+            begin = found.end()
+        elif is_signed and signature and folded.startswith(signature, begin):
+            begin, is_signed = begin + len(signature), False
+        else:
+            break
+    while begin < end:
+        found = after.search(folded, begin, end)
+        if found is not None and found.start() < end:
+            end = found.start()
+        elif is_signed and signature and folded.endswith(signature, begin, end):
+            end, is_signed = end - len(signature), False
+        else:
+            break
+    return (plain,) if (begin, end) == plain else (plain, (begin, end))
+
+
+def _without_signature(folded: str, signature: str, begin: int, end: int) -> tuple[int, int]:
+    if signature and folded.startswith(signature, begin):
+        return begin + len(signature), end
+    if signature and folded.removesuffix("。").endswith(signature):
+        return begin, end - len(signature) - folded.endswith("。")
+    return begin, end
+
+
+def _sender(folded: str, at: int, digest: Digest, sender_digest: str) -> re.Match[str] | None:
+    found = _NUMBER.match(folded, at) if sender_digest else None
+    if found is None or digest("phone", canonical("phone", found.group())) != sender_digest:
+        return None
+    return found

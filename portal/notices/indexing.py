@@ -1,0 +1,109 @@
+"""Putting the texts of notices where the public check can use them, with nobody's name in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from portal.borrowers.models import Borrower
+from portal.db import upsert
+from portal.keys import Keys
+from portal.notices import content
+from portal.notices.content import Sent
+from portal.notices.models import Notice
+from portal.notices.texts import NoticeText, Wording, digest_for, packed
+
+#: Notices in one transaction.
+CHUNK = 200
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One text of one notice, ready to be stored."""
+
+    notice_id: int
+    form: str
+    wording: str
+    digests: str
+    sender_digest: str
+
+
+def index(session: Session, *, keys: Keys, now: datetime, limit: int = CHUNK) -> int:
+    """Store the texts of up to `limit` notices that have a code and no text yet; how many (0: all have)."""
+    rows = session.execute(
+        _WITH_TEXT.outerjoin(NoticeText, NoticeText.notice_id == Notice.id)
+        .where(Notice.code_digest.is_not(None), NoticeText.notice_id.is_(None))
+        .order_by(Notice.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Notice)
+    ).all()
+    _store(session, rows, keys, now)
+    return len(rows)
+
+
+def index_these(session: Session, notice_ids: Sequence[int], *, keys: Keys, now: datetime) -> None:
+    """Store the texts of these notices, which have just got their codes."""
+    _store(session, session.execute(_WITH_TEXT.where(Notice.id.in_(notice_ids))).all(), keys, now)
+
+
+_WITH_TEXT = select(
+    Notice.id, Notice.body, Notice.body_without_link, Notice.sender, Borrower.name_sealed
+).join(Borrower, Borrower.id == Notice.borrower_id)
+
+
+def _store(session: Session, rows: Sequence[Any], keys: Keys, now: datetime) -> None:
+    made = [text for row in rows for text in _made(row, keys)]
+    if not made:
+        return
+    wording_ids = _wording_ids(session, keys, {text.wording for text in made}, now)
+    session.execute(
+        insert(NoticeText),
+        [
+            {
+                "notice_id": text.notice_id,
+                "form": text.form,
+                "wording_id": wording_ids[text.wording],
+                "digests": text.digests,
+                "sender_digest": text.sender_digest,
+            }
+            for text in made
+        ],
+    )
+
+
+def _made(row: Any, keys: Keys) -> Iterator[_Made]:
+    digest = digest_for(keys, row.id)
+    name = keys.unseal("borrower.name", row.name_sealed)
+    sender = digest("phone", content.canonical("phone", row.sender)) if row.sender else ""
+    for form, body in {"link": row.body, "plain": row.body_without_link}.items():
+        if form == "plain" and body == row.body:
+            continue
+        wording, digests = packed(_sent(body, name, digest))
+        yield _Made(row.id, form, wording, digests, sender)
+
+
+def _sent(body: str, name: str, digest: content.Digest) -> Sent:
+    """The digests of code and link are those of the notice's face, and are not stored twice."""
+    return content.sent(body, base="", name=name, code_digest="", token_digest="", digest=digest)
+
+
+def _wording_ids(session: Session, keys: Keys, wordings: Iterable[str], now: datetime) -> Mapping[str, int]:
+    digests = {wording: keys.digest("notice.wording", wording) for wording in sorted(wordings)}
+    session.execute(
+        upsert(Wording)
+        .values(
+            [
+                {"created_at": now, "digest": digest, "sealed": keys.seal("notice.wording", wording)}
+                for wording, digest in digests.items()
+            ]
+        )
+        .on_conflict_do_nothing()
+    )
+    found = session.execute(select(Wording.digest, Wording.id).where(Wording.digest.in_(digests.values())))
+    by_digest = {digest: number for digest, number in found}
+    return {wording: by_digest[digest] for wording, digest in digests.items()}
