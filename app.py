@@ -19,6 +19,7 @@ from portal.web.borrower import blueprint as borrower
 from portal.web.callbacks import blueprint as callbacks
 from portal.web.context import Portal, clock_of, working_days_of
 from portal.web.desk import blueprint as desk
+from portal.web.officer import blueprint as officer
 from portal.web.public import blueprint as public
 
 
@@ -69,7 +70,7 @@ def create_app(
     app.extensions["portal"] = compose(settings, clock=clock, db=db)
     for part in (templates, locale, catalogues, marks, bars, pages, errors, security):
         part.init_app(app)
-    for door in (public, borrower, desk, callbacks):
+    for door in (public, borrower, officer, desk, callbacks):
         app.register_blueprint(door)
     if settings.is_demonstration:
         from portal.demo import pages as demo

@@ -6,12 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.access.models import PortalSession, Staff
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.borrowers.models import Borrower
+from portal.contacts.models import Agency
 from portal.keys import Keys
+from portal.visits.models import Officer
 
 CREATED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 BUSINESS_DATE = date(2026, 11, 20)
@@ -162,6 +165,45 @@ def guo(session: Session, keys: Keys) -> int:
     return staff(session, keys, staff_ref="B3001", name="郭立", role="supervisor")
 
 
+def officer(
+    session: Session,
+    keys: Keys,
+    *,
+    officer_ref: str = "G10354",
+    agency_ref: str = "A17",
+    valid_until: date = date(2027, 6, 30),
+    status: str = "active",
+) -> int:
+    """Han, who visits for an agency, and the account of the number; the officer's row id."""
+    agency = session.query(Agency).filter_by(agency_ref=agency_ref).one_or_none()
+    if agency is None:
+        agency = Agency(
+            created_at=CREATED,
+            agency_ref=agency_ref,
+            name="汇信资产服务有限公司",
+            kind="agency",
+            phone="02100000017",
+            engaged_from=date(2025, 1, 1),
+            engaged_until=date(2027, 12, 31),
+        )
+        session.add(agency)
+        session.flush()
+    row = Officer(
+        created_at=CREATED,
+        officer_ref=officer_ref,
+        name_sealed=keys.seal("officer.name", "韩晨敏"),
+        phone_sealed=keys.seal("officer.phone", "19900010009"),
+        agency_id=agency.id,
+        role="外访专员",
+        card_valid_until=valid_until,
+        status=status,
+    )
+    session.add(row)
+    session.flush()
+    staff(session, keys, staff_ref=officer_ref, name=officer_ref, role="officer", human_ref=officer_ref)
+    return row.id
+
+
 def _open(client: FlaskClient, cookie: str, *, now: datetime, device: str = "", **person: int) -> str:
     portal = client.application.extensions["portal"]
     token = f"{cookie}-{person}{device}"
@@ -201,3 +243,11 @@ def sign_in_staff(client: FlaskClient, staff_id: int) -> str:
     return _open(
         client, "portal_desk", now=client.application.extensions["portal"].clock.real_now(), staff_id=staff_id
     )
+
+
+def sign_in_officer(client: FlaskClient, officer_ref: str = "G10354") -> str:
+    """Give `client` a live session of an officer; returns the CSRF token its forms carry."""
+    portal = client.application.extensions["portal"]
+    with portal.db.read() as connection:
+        staff_id = connection.scalar(select(Staff.id).where(Staff.human_ref == officer_ref))
+    return _open(client, "portal_visiting", now=portal.clock.real_now(), staff_id=staff_id)

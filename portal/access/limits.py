@@ -46,6 +46,18 @@ STATEMENTS_HOUR = Limit(
 PAYMENTS_BEGUN = Limit(
     "payments_begun", 600, 10, "one borrower, link or network: a person begins a few, a tester of cards many"
 )
+VISIT_SHOWN = Limit(
+    "visit_shown_day", DAY, 5, "who comes, asked with one code: a household needs a few, a harvester many"
+)
+CONTACT_ASKED = Limit(
+    "contact_asked_day",
+    DAY,
+    5,
+    "did you call me, asked with one code: a person was called a few times at most",
+)
+PHOTOS_NETWORK = Limit(
+    "photos_network", HOUR, 40, "pictures from one network: each costs a second or more of a processor"
+)
 PAY_ATTEMPTS = Limit(
     "pay_attempts", 600, 10, "nobody pays ten times in ten minutes; who tests stolen cards does"
 )

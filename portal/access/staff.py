@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,8 +18,10 @@ from portal.access.operations import TryLater
 from portal.access.sessions import OpenedSession, end_staff_sessions, open_session
 from portal.keys import Keys
 
-#: What somebody may be; portal/web/security.py says what each may open.
+#: What somebody may be at the desk; portal/web/security.py says what each may open.
 ROLES = ("reviewer", "supervisor", "operator")
+#: Somebody who visits. `human_ref` is the staff number, and portal/visits/officers.py says who may come in.
+OFFICER = "officer"
 
 
 class LoginTaken(Exception):
@@ -48,8 +51,18 @@ class NewStaff:
     totp_secret: str
 
 
-def knock(session: Session, *, keys: Keys, login: str, network: str, real_now: datetime) -> Knock | TryLater:
+def knock(
+    session: Session,
+    *,
+    keys: Keys,
+    login: str,
+    network: str,
+    real_now: datetime,
+    roles: Sequence[str] = ROLES,
+) -> Knock | TryLater:
     """Count the attempt and find the account; the password is compared outside the transaction.
+
+    An account that has none of `roles` is as unknown at this door as one there is not.
 
     Too many failures of one login from one network, or of one network, mean a wait. Other networks are
     not made to wait: nobody can lock somebody else out.
@@ -62,7 +75,9 @@ def knock(session: Session, *, keys: Keys, login: str, network: str, real_now: d
     if everywhere == limits.STAFF_LOGIN_ALL.most:
         _record(session, audit.SYSTEM, "access.alarm", limits.STAFF_LOGIN_ALL.scope, real_now)
     found = session.execute(
-        select(Staff.id, Staff.password_hash).where(Staff.login == name, Staff.left_at.is_(None))
+        select(Staff.id, Staff.password_hash).where(
+            Staff.login == name, Staff.left_at.is_(None), Staff.role.in_(roles)
+        )
     ).one_or_none()
     return Knock(name, network, found.id if found else None, found.password_hash if found else None)
 
@@ -111,8 +126,8 @@ def add_staff(
     staff_ref: str | None = None,
 ) -> NewStaff:
     """A new account. Raises LoginTaken, or passwords.TooShort; ValueError for a role there is not."""
-    if role not in ROLES:
-        raise ValueError(f"role must be one of {', '.join(ROLES)}")
+    if role not in (*ROLES, OFFICER):
+        raise ValueError(f"role must be one of {', '.join((*ROLES, OFFICER))}")
     secret = passwords.new_totp_secret()
     row = Staff(
         created_at=real_now,
@@ -157,10 +172,13 @@ def staff_left(session: Session, *, login: str, actor: audit.Actor, real_now: da
 
 
 def set_role(session: Session, *, login: str, role: str, actor: audit.Actor, real_now: datetime) -> int:
-    """Another role, in force from the next request. Raises NoSuchStaff; ValueError for no such role."""
+    """Another role, in force from the next request. Raises NoSuchStaff; ValueError for no such role or an
+    officer's account."""
     if role not in ROLES:
         raise ValueError(f"role must be one of {', '.join(ROLES)}")
     row = _by_login(session, login)
+    if row.role == OFFICER:
+        raise ValueError("an officer's account opens no other door; make a second account")
     before, row.role = row.role, role
     _record(session, actor, "access.staff_role", row.id, real_now, before=before, after=role)
     return row.id

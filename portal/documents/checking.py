@@ -100,7 +100,7 @@ def sweep(database: Database, storage: Storage) -> int:
     """Delete objects older than an hour that no row names (H3); returns how many."""
     old = list(storage.keys_older_than(ORPHAN_SECONDS))
     with database.read() as connection:
-        known = queries.storage_keys(connection)
+        known = queries.storage_keys(connection) | photo_refs(connection)
     orphans = [key for key in old if key not in known]
     delete_objects(storage, orphans)
     return len(orphans)

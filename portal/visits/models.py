@@ -22,10 +22,14 @@ class Officer(Row):
     card_valid_until: Mapped[date] = mapped_column(Date)
     #: "active" or "left"
     status: Mapped[str] = mapped_column(String(8))
+    #: when an operator took the right to visit away; no file of the bank gives it back
+    revoked_at: Mapped[datetime | None]
+    #: the photograph on the card, re-rendered and sealed in the store: the name it lies under
+    photo_ref: Mapped[str | None] = mapped_column(String(64))
 
 
 class Visit(Row):
-    """One announced visit. States: "planned", "paused", "cancelled", "done" (visits/lifecycle.py)."""
+    """One announced visit. Its states are those of visits/lifecycle.py."""
 
     __tablename__ = "visit"
     visit_ref: Mapped[str] = mapped_column(String(32), unique=True)
@@ -38,7 +42,14 @@ class Visit(Row):
     second_officer_id: Mapped[int | None] = mapped_column(ForeignKey("officer.id"))
     purpose: Mapped[str] = mapped_column(String(100))
     state: Mapped[str] = mapped_column(String(12))
-    #: why it is off: "bank", "proposal_open", "plan_in_force"
+    #: why it is off: "bank", "proposal_open", "plan_in_force", "borrower", "no_visits"
     off_reason: Mapped[str | None] = mapped_column(String(24))
     batch_sequence: Mapped[int]
-    __table_args__ = (Index("ix_visit_borrower", "borrower_id", "state"),)
+    #: another place that the borrower asked for, as they wrote it
+    place_asked_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    __table_args__ = (
+        Index("ix_visit_borrower", "borrower_id", "state"),
+        Index("ix_visit_lead", "lead_officer_id", "starts_at"),
+        Index("ix_visit_second", "second_officer_id", "starts_at"),
+        Index("ix_visit_notice", "notice_id"),
+    )

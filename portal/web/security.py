@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from portal.access import queries, sessions
 from portal.access.challenges import CodeSender
 from portal.access.limits import SEEN_EVERY, network_of
 from portal.messages.operations import queue
+from portal.visits.officers import officer_session
 from portal.web import card_numbers
 from portal.web.context import portal
 from portal.web.locale import LANGUAGE_COOKIE
@@ -31,13 +33,20 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "portal_session"
 STAFF_COOKIE = "portal_desk"
+OFFICER_COOKIE = "portal_visiting"
 #: Binds a one-time code to the browser that asked for it.
 BROWSER_COOKIE = "portal_browser"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 #: The one route of each closed door that stands outside it.
-_SIGN_IN = {"borrower": "public.sign_in.page", "desk": "desk.sign_in.page"}
+_SIGN_IN = {
+    "borrower": "public.sign_in.page",
+    "desk": "desk.sign_in.page",
+    "officer": "officer.sign_in.page",
+}
 #: The largest request without files: our longest form has a few kilobytes.
 LARGEST_FORM = 256 * 1024
+#: A form with one picture: the file's own limit (documents/kinds.py) and what is around it.
+LARGEST_PICTURE = 10 * 2**20 + 64 * 1024
 #: Doors without a session: what protects them is named beside them.
 _OPEN = {
     "public": "origin",  # the Origin check on every unsafe request
@@ -67,6 +76,19 @@ class SignedInStaff(UserMixin):
     name: str
     human_ref: str
     role: str
+    language: str
+    csrf_token: str
+    session_digest: str
+
+
+@dataclass(frozen=True)
+class SignedInOfficer(UserMixin):
+    """Somebody who visits, with a live session, a live card and an agency that may act today."""
+
+    officer_id: int
+    officer_ref: str
+    name: str
+    agency_name: str
     language: str
     csrf_token: str
     session_digest: str
@@ -116,6 +138,24 @@ def staff_only(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return decorate
 
 
+def officer_only(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let officers in who may visit now, as the view's first argument; send everybody else to sign in.
+
+    Whoever has left, whose card has run out or whose agency's contract has ended is refused by the very
+    next request: the rows are read each time, on every host.
+    """
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        person = who()
+        if not isinstance(person, SignedInOfficer):
+            return redirect(url_for(_SIGN_IN["officer"]), 303)
+        return view(person, *args, **kwargs)
+
+    guarded.policy = Policy("officer", (), "token")  # type: ignore[attr-defined]
+    return guarded
+
+
 def _way_back() -> str | None:
     """Where to go on after signing in: the page asked for, or the one whose form was sent; None: the start."""
     if request.method in _SAFE:
@@ -133,9 +173,21 @@ def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
     return view
 
 
+def before_officer_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """As `before_sign_in`, at the officers' door."""
+    view.policy = Policy("officer", ("anybody",), "origin")  # type: ignore[attr-defined]
+    return view
+
+
 def takes_files(view: Callable[..., Any]) -> Callable[..., Any]:
     """Let who is signed in send this route requests of up to MAX_CONTENT_LENGTH."""
     view.takes_files = True  # type: ignore[attr-defined]
+    return view
+
+
+def takes_a_picture(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let anybody send this route one picture. It is held in memory: nothing of it reaches a disk."""
+    view.takes_a_picture = True  # type: ignore[attr-defined]
     return view
 
 
@@ -148,7 +200,7 @@ def policy_of(app: Flask, endpoint: str) -> Policy | None:
     return Policy(door, ("anybody",), _OPEN[door]) if door in _OPEN else None
 
 
-def who() -> SignedInBorrower | SignedInStaff | None:
+def who() -> SignedInBorrower | SignedInStaff | SignedInOfficer | None:
     """The person behind this request, loaded once and kept where Flask-Login keeps it.
 
     Flask-Login's own search goes through a signed session and a remembering cookie first; there are none.
@@ -156,7 +208,7 @@ def who() -> SignedInBorrower | SignedInStaff | None:
     if "_login_user" not in g:
         g._login_user = load_person(request)
     person = g._login_user
-    return person if isinstance(person, SignedInBorrower | SignedInStaff) else None
+    return person if isinstance(person, SignedInBorrower | SignedInStaff | SignedInOfficer) else None
 
 
 def network() -> str:
@@ -206,13 +258,17 @@ def session_digest_of(name: str) -> str | None:
     return sessions.session_digest(portal().keys, value) if value else None
 
 
-def load_person(_request: Any) -> SignedInBorrower | SignedInStaff | None:
-    """The person behind this request's cookie, by one statement; desk pages look at the desk's cookie."""
-    is_desk = request.path.startswith("/desk")
-    digest = session_digest_of(STAFF_COOKIE if is_desk else SESSION_COOKIE)
-    if digest is None:
-        return None
-    return _staff(digest) if is_desk else _borrower(digest)
+def load_person(_request: Any) -> SignedInBorrower | SignedInStaff | SignedInOfficer | None:
+    """The person behind this request's cookie, by one statement; each closed door has a cookie of its own."""
+    load: Callable[[str], SignedInBorrower | SignedInStaff | SignedInOfficer | None]
+    if request.path.startswith("/desk"):
+        name, load = STAFF_COOKIE, _staff
+    elif request.path.startswith("/visiting"):
+        name, load = OFFICER_COOKIE, _officer
+    else:
+        name, load = SESSION_COOKIE, _borrower
+    digest = session_digest_of(name)
+    return None if digest is None else load(digest)
 
 
 def _borrower(digest: str) -> SignedInBorrower | None:
@@ -240,6 +296,25 @@ def _staff(digest: str) -> SignedInStaff | None:
         name=found.name,
         human_ref=found.human_ref,
         role=found.role,
+        language=found.language,
+        csrf_token=found.csrf_token,
+        session_digest=digest,
+    )
+
+
+def _officer(digest: str) -> SignedInOfficer | None:
+    p = portal()
+    real_now = p.clock.real_now()
+    with p.db.read() as connection:
+        found = officer_session(connection, p.keys, digest, today=p.clock.today(), real_now=real_now)
+    if found is None:
+        return None
+    _note_request(digest, found.seen_at, real_now)
+    return SignedInOfficer(
+        officer_id=found.officer_id,
+        officer_ref=found.officer_ref,
+        name=found.name,
+        agency_name=found.agency_name,
         language=found.language,
         csrf_token=found.csrf_token,
         session_digest=digest,
@@ -286,6 +361,10 @@ def _brings_files() -> bool:
 def _refuse_large_and_unstorable() -> None:
     """Nobody has us read a large form into memory; no text of ours holds a NUL (see `guard`)."""
     request.max_content_length = LARGEST_FORM
+    view = current_app.view_functions[str(request.endpoint)]
+    if getattr(view, "takes_a_picture", False):
+        request.max_content_length = LARGEST_PICTURE
+        request._get_file_stream = lambda *_, **__: io.BytesIO()  # type: ignore[method-assign]
     if any("\0" in value for values in request.form.listvalues() for value in values):
         abort(400)
 

@@ -12,7 +12,14 @@ ALLOWED = {
     ("planned", "cancel"): "cancelled",
     ("planned", "finish"): "done",
     ("paused", "resume"): "planned",
+    ("planned", "move"): "planned",
+    ("planned", "ask_place"): "place_asked",
+    ("planned", "refuse"): "refused",
     ("paused", "cancel"): "cancelled",
+    ("paused", "refuse"): "refused",
+    ("place_asked", "agree_place"): "planned",
+    ("place_asked", "refuse"): "refused",
+    ("place_asked", "cancel"): "cancelled",
 }
 
 

@@ -18,6 +18,7 @@ from tests import people
 
 OWN = "http://localhost"
 BEFORE_SIGN_IN = ("desk.sign_in.page", "desk.sign_in.enter")
+BEFORE_OFFICER_SIGN_IN = ("officer.sign_in.page", "officer.sign_in.enter")
 #: Headers no page of ours sends.
 FOREIGN = (
     {"Origin": "https://evil.example"},
@@ -69,6 +70,9 @@ def someone(app: Flask, keys: Keys, role: str, lin: int) -> tuple[FlaskClient, s
         return client, ""
     if role == "borrower":
         return client, people.sign_in(client, lin)
+    if role == "officer":
+        app.extensions["portal"].db.write(lambda s: people.officer(s, keys))
+        return client, people.sign_in_officer(client)
     database = app.extensions["portal"].db
     staff_id = database.write(lambda s: people.staff(s, keys, staff_ref=f"B-{role}", name=role, role=role))
     return client, people.sign_in_staff(client, staff_id)
@@ -90,6 +94,9 @@ def test_every_closed_door_is_closed_by_its_own_decorator(app: Flask) -> None:
         is_desk = (
             policy.audience == "desk" and policy.protection == "token" and set(policy.roles) <= set(ROLES)
         )
+        is_before = rule.endpoint in BEFORE_OFFICER_SIGN_IN
+        if door == "officer" and policy != Policy("officer", (), "token") and not is_before:
+            wrong.append(rule.endpoint)
         if door == "desk" and not is_desk and rule.endpoint not in BEFORE_SIGN_IN:
             wrong.append(rule.endpoint)
 
@@ -99,23 +106,27 @@ def test_every_closed_door_is_closed_by_its_own_decorator(app: Flask) -> None:
 def test_a_forgotten_decorator_closes_the_route_to_everybody(app: Flask, keys: Keys, lin: int) -> None:
     app.add_url_rule("/my/forgotten", "borrower.forgotten", lambda: "private")
     app.add_url_rule("/desk/forgotten", "desk.forgotten", lambda: "private")
+    app.add_url_rule("/visiting/a/forgotten", "officer.forgotten", lambda: "private")
 
-    for role in ("nobody", "borrower", *ROLES):
+    for role in ("nobody", "borrower", "officer", *ROLES):
         client, _ = someone(app, keys, role, lin)
         assert client.get("/my/forgotten").status_code == 403
         assert client.get("/desk/forgotten").status_code == 403
+        assert client.get("/visiting/a/forgotten").status_code == 403
 
 
 def test_no_forged_request_reaches_any_route(app: Flask, keys: Keys, lin: int) -> None:
     let_in = []
     borrower, borrower_token = someone(app, keys, "borrower", lin)
     desk, desk_token = someone(app, keys, "reviewer", lin)
+    visiting, visiting_token = someone(app, keys, "officer", lin)
     _, other = someone(app, keys, "supervisor", lin)
-    assert other not in (borrower_token, desk_token)
+    assert other not in (borrower_token, desk_token, visiting_token)
+    of = {"desk": (desk, desk_token), "officer": (visiting, visiting_token)}
     for endpoint, path, policy in routes(app, unsafe=True):
         if policy.protection == "signature":
             continue
-        client, token = (desk, desk_token) if policy.audience == "desk" else (borrower, borrower_token)
+        client, token = of.get(policy.audience, (borrower, borrower_token))
         for headers in FOREIGN:
             if client.post(path, data={"csrf_token": token}, headers=headers).status_code != 403:
                 let_in.append((endpoint, headers))
@@ -148,7 +159,7 @@ def test_our_own_pages_are_let_in(app: Flask, keys: Keys, lin: int, headers: dic
 
 def test_every_role_meets_every_route_as_the_policies_say(app: Flask, keys: Keys, lin: int) -> None:
     wrong = []
-    for role in ("nobody", "borrower", *ROLES):
+    for role in ("nobody", "borrower", "officer", *ROLES):
         client, token = someone(app, keys, role, lin)
         for unsafe in (False, True):
             for endpoint, path, policy in routes(app, unsafe=unsafe):
@@ -168,7 +179,7 @@ def closed(policy: Policy) -> bool:
 
 def outcome(answer: TestResponse) -> str:
     door = (answer.location or "").partition("?")[0]
-    if answer.status_code == 303 and door in ("/sign-in", "/desk/sign-in"):
+    if answer.status_code == 303 and door in ("/sign-in", "/desk/sign-in", "/visiting/sign-in"):
         return f"sign in at {door}"
     if answer.status_code >= 500:
         return "broken"
@@ -178,7 +189,9 @@ def outcome(answer: TestResponse) -> str:
 def expected(policy: Policy, role: str) -> str:
     if policy.audience == "borrower":
         return "in" if role == "borrower" else "sign in at /sign-in"
-    if role in ("nobody", "borrower"):
+    if policy.audience == "officer":
+        return "in" if role == "officer" else "sign in at /visiting/sign-in"
+    if role in ("nobody", "borrower", "officer"):
         return "sign in at /desk/sign-in"
     return "in" if role in policy.roles else "refused"
 

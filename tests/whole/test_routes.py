@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Flask
 
 ROOT = Path(__file__).parent.parent.parent
-AUDIENCES = {"public", "borrower", "desk", "callbacks", "demo", "static"}
+AUDIENCES = {"public", "borrower", "officer", "desk", "callbacks", "demo", "static"}
 
 
 def test_every_route_belongs_to_an_audience(sqlite_app: Flask) -> None:

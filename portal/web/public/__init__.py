@@ -6,7 +6,10 @@ from flask import Blueprint
 
 from portal.web.public import (
     check,
+    check_number,
+    check_photo,
     check_text,
+    check_visitor,
     help,
     home,
     keys,
@@ -16,12 +19,16 @@ from portal.web.public import (
     preferences,
     sign_in,
     statement,
+    visit,
 )
 
 blueprint = Blueprint("public", __name__)
 for feature in (
     check,
+    check_number,
+    check_photo,
     check_text,
+    check_visitor,
     help,
     home,
     keys,
@@ -31,5 +38,6 @@ for feature in (
     preferences,
     sign_in,
     statement,
+    visit,
 ):
     blueprint.register_blueprint(feature.blueprint)
