@@ -105,7 +105,7 @@ class Ground(RuleBasedStateMachine):
             assert not differs, f"{account.ref}: (portal, model) {differs}"
             assert all(minor >= 0 for minor in found.values()), account.ref
         self._new_lines()
-        if self.steps % 25 == 0:
+        if self.steps % 50 == 25:  # and once more at the end
             self.whole()
 
     def whole(self) -> None:
