@@ -19,6 +19,7 @@ from portal import audit
 from portal.access import challenges, counters
 from portal.accounts import operations as accounts
 from portal.contacts import operations as contacts
+from portal.contacts.log import Rules
 from portal.documents import checking as documents
 from portal.documents import retention
 from portal.documents.kinds import DEFAULT_LIMITS
@@ -64,8 +65,7 @@ def deliver(portal: Portal, *, owner: str | None = None, limit: int = 20) -> int
         if not anything_queued(connection):
             return 0
     now, name = portal.clock.now(), owner or f"worker-{secrets.token_hex(8)}"
-    hours = pack(portal.settings.bank.jurisdiction).contact_hours
-    quiet = not hours.allow(portal.clock.local(now).time())
+    rules = rules_of(portal)
     claims = portal.db.write(
         lambda session: messages.claim(
             session,
@@ -73,7 +73,7 @@ def deliver(portal: Portal, *, owner: str | None = None, limit: int = 20) -> int
             owner=name,
             real_now=portal.clock.real_now(),
             now=now,
-            quiet=quiet,
+            rules=rules,
             limit=limit,
         )
     )
@@ -98,7 +98,14 @@ def _hand_over(portal: Portal, claimed: Claimed) -> None:
     try:
         portal.db.write(
             lambda session: messages.finish(
-                session, claimed, action, real_now=portal.clock.real_now(), provider_ref=reference
+                session,
+                claimed,
+                action,
+                keys=portal.keys,
+                rules=rules_of(portal),
+                real_now=portal.clock.real_now(),
+                now=portal.clock.now(),
+                provider_ref=reference,
             )
         )
     except messages.LeaseLost:
@@ -107,7 +114,20 @@ def _hand_over(portal: Portal, claimed: Claimed) -> None:
 
 def sweep(portal: Portal) -> None:
     """Expire what is worthless and give up on claims whose worker died."""
-    portal.db.write(lambda session: messages.sweep(session, real_now=portal.clock.real_now()))
+    portal.db.write(
+        lambda session: messages.sweep(
+            session,
+            keys=portal.keys,
+            rules=rules_of(portal),
+            real_now=portal.clock.real_now(),
+            now=portal.clock.now(),
+        )
+    )
+
+
+def rules_of(portal: Portal) -> Rules:
+    """What contacts are measured by."""
+    return Rules.of(pack(portal.settings.bank.jurisdiction), portal.settings.bank.zone)
 
 
 def end_holds(portal: Portal) -> None:

@@ -65,6 +65,7 @@ def apply(directory: Path, name: str, errors: Path | None, login: str | None) ->
         limits=_limits(portal),
         asked_by=asked_by,
         reports=holding.report_folder(portal.settings.data_dir),
+        jurisdiction=portal.settings.bank.jurisdiction,
     )
     if isinstance(answer, Refused):
         _refuse(answer, errors or portal.settings.data_dir / "intake-errors.csv")
@@ -131,6 +132,7 @@ def release(sequence: int, login: str, comment: str, password: str, code: str) -
         limits=_limits(portal),
         asked_by=waiting.asked_by,
         reports=holding.report_folder(portal.settings.data_dir),
+        jurisdiction=portal.settings.bank.jurisdiction,
     )
     if isinstance(answer, Refused):
         _refuse(answer, portal.settings.data_dir / "intake-errors.csv")

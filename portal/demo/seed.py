@@ -63,6 +63,7 @@ def fill(settings: Settings) -> None:
             keys=installation.keys,
             now=installation.clock.now(),
             progress=show_progress,
+            jurisdiction=installation.settings.bank.jurisdiction,
         )
         if isinstance(answer, Refused):
             raise SystemExit("The demonstration's export does not fit; it should be as it was shipped.")

@@ -160,10 +160,23 @@ FILES: Mapping[str, Mapping[str, Field]] = {
         "purpose": Field("text", 100),
         "state": _CODE,
     },
+    "contacts": {
+        "contact_ref": Field("outside_ref", 64),
+        "customer_ref": _REF,
+        "channel": _CODE,
+        "at": _MOMENT,
+        "outcome": _CODE,
+        "number": Field("phone", 20, optional=True, personal=True),
+        "agency_ref": Field("ref", 16, optional=True),
+        "officer_ref": Field("ref", 16, optional=True),
+        "notice_ref": Field("ref", optional=True),
+        "party": Field("code", optional=True),
+        "direction": Field("code", optional=True),
+    },
 }
 
 #: Files that a mapping may leave out, and a full batch too.
-OPTIONAL_FILES = frozenset({"rate_changes", "transfers"})
+OPTIONAL_FILES = frozenset({"rate_changes", "transfers", "contacts"})
 
 #: The field that names a row, per file.
 KEYS = {
@@ -177,6 +190,7 @@ KEYS = {
     "balances": "loan_ref",
     "notices": "notice_ref",
     "visits": "visit_ref",
+    "contacts": "contact_ref",
 }
 
 #: The fields that together name a row.
@@ -203,6 +217,12 @@ CODES: Mapping[tuple[str, str], frozenset[str]] = {
     ("notices", "purpose"): frozenset({"reminder", "notification", "visit", "legal"}),
     ("notices", "status"): frozenset({"live", "withdrawn"}),
     ("visits", "state"): frozenset({"planned", "cancelled", "done"}),
+    ("contacts", "channel"): frozenset({"sms", "call", "letter", "visit", "lawyer_letter", "email"}),
+    ("contacts", "outcome"): frozenset(
+        {"answered", "refused", "no_answer", "left", "third_party", "delivered", "failed", "made", "unknown"}
+    ),
+    ("contacts", "party"): frozenset({"debtor", "third"}),
+    ("contacts", "direction"): frozenset({"out", "in"}),
 }
 
 AMOUNTS = frozenset({"amount", "signed"})
@@ -215,6 +235,7 @@ _OPTIONAL_COLUMNS: Mapping[str, frozenset[str]] = {
     "rate_changes": frozenset({"penalty_rate"}),
     "ledger": frozenset({"external_ref"}),
     "transfers": _TRANSFER,
+    "contacts": frozenset({"party", "direction"}),
     "balances": _FORGIVEN,
 }
 _REF_FORM = r"[A-Za-z0-9][A-Za-z0-9._-]*"

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal import audit
+from portal.contacts.log import Rules
 from portal.db import TRIES, Database, is_retryable
 from portal.intake import holding, queries
 from portal.intake.checks import Check, Checked, Progress
@@ -35,6 +36,7 @@ from portal.intake.rejections import Rejections, write_report
 from portal.intake.stage import Stage
 from portal.intake.undo import CannotUndo, Undone, marks, undo_last
 from portal.intake.writing import OPERATOR, BatchWriter
+from portal.jurisdictions import pack
 from portal.keys import Keys
 
 #: The advisory lock that lets one intake at a time write on PostgreSQL; SQLite has one writer anyway.
@@ -108,11 +110,13 @@ def apply_batch(
     limits: Limits | None = None,
     release: Callable[[Manifest], Release] | None = None,
     read: Callable[[Manifest], None] | None = None,
+    jurisdiction: str = "cn",
 ) -> Applied | Refused | Held:
     """Take in the batch in `directory`, all of it or nothing.
 
     `progress(step, done, total)` is called on the way, `read` with the manifest once it is read. `release`
-    says of a batch beyond the `limits` whether a second person has let it through. Raises BadMapping for a mapping that cannot be used;
+    says of a batch beyond the `limits` whether a second person has let it through; contacts are measured by
+    the rules of `jurisdiction`. Raises BadMapping for a mapping that cannot be used;
     everything that is wrong with the batch itself is in the answer.
     """
     known = load_mapping(mapping) if isinstance(mapping, str) else mapping
@@ -126,7 +130,16 @@ def apply_batch(
             if found.findings and released.released_by is None:
                 return Held(found.manifest, found.checked.rows, found.findings)
             try:
-                return _write(stage, found, released, mapping=known, keys=keys, now=now, progress=report)
+                return _write(
+                    stage,
+                    found,
+                    released,
+                    mapping=known,
+                    keys=keys,
+                    now=now,
+                    progress=report,
+                    jurisdiction=jurisdiction,
+                )
             except _Overtaken:
                 continue
 
@@ -142,6 +155,7 @@ def take_in(
     limits: Limits,
     asked_by: str,
     reports: Path,
+    jurisdiction: str = "cn",
 ) -> Applied | Refused | Held:
     """`apply_batch` as an operator does it: a second person's release is looked for, and the try is written
     down with what came of it. A batch beyond the limits waits only where it is known who asked."""
@@ -161,6 +175,7 @@ def take_in(
         limits=limits,
         release=of,
         read=seen.append,
+        jurisdiction=jurisdiction,
     )
     manifest = seen[-1] if seen else None
     if isinstance(answer, Held) and not asked_by:
@@ -293,13 +308,22 @@ def _write(
     keys: Keys,
     now: datetime,
     progress: Progress,
+    jurisdiction: str,
 ) -> Applied:
     """One transaction on the stage's connection, run again as a whole when the database asks for it."""
     for attempt in range(TRIES):
         with Session(stage.connection, expire_on_commit=False) as session:
             try:
                 answer = _apply(
-                    session, stage, sound, release, mapping=mapping, keys=keys, now=now, progress=progress
+                    session,
+                    stage,
+                    sound,
+                    release,
+                    mapping=mapping,
+                    keys=keys,
+                    now=now,
+                    progress=progress,
+                    jurisdiction=jurisdiction,
                 )
                 session.commit()
                 _freshen(stage, sound)
@@ -331,6 +355,7 @@ def _apply(
     keys: Keys,
     now: datetime,
     progress: Progress,
+    jurisdiction: str,
 ) -> Applied:
     """The batch's own row first, whose unique keys let one intake through."""
     lock(session)
@@ -349,6 +374,7 @@ def _apply(
         keys=keys,
         now=now,
         progress=progress,
+        rules=Rules.of(pack(jurisdiction), mapping.forms.zone),
     )
     writer.write()
     new_lines = sound.checked.new_lines

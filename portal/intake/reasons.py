@@ -224,6 +224,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The line was taken in before with other content.",
         "该流水此前已导入，内容不同。",
     ),
+    "contact_changed": (
+        "The contact was taken in before with other content.",
+        "该次联系此前已导入，内容不同。",
+    ),
+    "contact_future": (
+        "It took place after the business date {business_date}.",
+        "联系时间晚于营业日期 {business_date}。",
+    ),
+    "foreign_notice": ("The notice belongs to another customer.", "该通知属于另一位客户。"),
     "transfer_changed": (
         "The transfer was taken in before with other content.",
         "该笔来账此前已导入，内容不同。",

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from portal.intake import transfer_check
+from portal.intake import contact_check, transfer_check
 from portal.intake.blocks import Block, Cells
 from portal.intake.fields import AMOUNTS, Parser, Value, parser_for
 from portal.intake.mapping import FileForm
@@ -86,6 +86,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "same_address": "number",
     },
     **transfer_check.TABLES,
+    **contact_check.TABLES,
 }
 _TYPES = {
     "text": ("text", 'text COLLATE "C"'),
@@ -355,12 +356,14 @@ STAGING: dict[str, Callable[[RowCheck, list[Numbered]], None]] = {
     "visits": RowCheck._visits,
     "rate_changes": transfer_check.rate_changes,
     "transfers": transfer_check.transfers,
+    "contacts": contact_check.contacts,
 }
 #: file -> what its rows must be among each other, and with the book
 _TOGETHER: Mapping[str, Callable[[RowCheck], None]] = {
     "notices": RowCheck._named_loans,
     "rate_changes": transfer_check.rate_changes_staged,
     "transfers": transfer_check.transfers_staged,
+    "contacts": contact_check.contacts_staged,
 }
 
 #: file -> (field, the file it names)
@@ -371,6 +374,12 @@ _REFERS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("notice_ref", "notices"),
         ("lead_officer_ref", "officers"),
         ("second_officer_ref", "officers"),
+    ),
+    "contacts": (
+        ("customer_ref", "customers"),
+        ("agency_ref", "agencies"),
+        ("officer_ref", "officers"),
+        ("notice_ref", "notices"),
     ),
 }
 _AS_THEY_ARE = frozenset({"ref", "outside_ref", "text", "phone", "id_number", "currency"})

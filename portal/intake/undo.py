@@ -36,6 +36,7 @@ from portal.accounts.corrections import GAVE_WAY
 from portal.accounts.models import LedgerLine, LoanBalance, WithdrawnLine
 from portal.accounts.reconcile_core import PARKED
 from portal.accounts.rewinding import rewind
+from portal.contacts.models import Contact, ContactBreach
 from portal.db import Base
 from portal.intake.models import IntakeBatch, IntakeBefore, IntakeRun
 from portal.notices.operations import sync_faces
@@ -44,7 +45,19 @@ from portal.notices.operations import sync_faces
 CHUNK = 500
 
 #: Tables of which an intake adds rows, those that refer to others first.
-_ADDED = ("visit", "notice", "loan_rate", "loan", "borrower", "officer", "agency")
+_ADDED = (
+    "contact_breach",
+    "contact",
+    "visit",
+    "notice",
+    "loan_rate",
+    "loan",
+    "borrower",
+    "officer",
+    "agency",
+)
+#: Of these it adds some, and the portal others.
+_LOGGED = frozenset({"contact", "contact_breach"})
 #: Tables an intake writes beside them, gone with the rows they belong to.
 _OWN = {*_ADDED, "notice_loan", "loan_balance", "ledger_line"}
 #: What somebody did on the figures as they stand: a row added since stands in the way.
@@ -161,7 +174,16 @@ def _in_the_way(session: Session, since: Mapping[str, int]) -> Iterator[tuple[st
     )
     if minted:
         yield "notice", minted
+    worked = _count(session, tables["contact_breach"], _worked(since))
+    if worked:
+        yield "contact_breach", worked
     yield from _references(session, since)
+
+
+def _worked(since: Mapping[str, int]) -> Any:
+    """Breaches that somebody worked, of contacts that the batch brought."""
+    batchs = select(Contact.id).where(Contact.id > since.get("contact", 0), Contact.source == "core")
+    return and_(ContactBreach.contact_id.in_(batchs), ContactBreach.state != "open")
 
 
 def _references(session: Session, since: Mapping[str, int]) -> Iterator[tuple[str, int]]:
@@ -178,6 +200,15 @@ def _references(session: Session, since: Mapping[str, int]) -> Iterator[tuple[st
         count = _count(session, table, or_(*pointing)) if pointing else 0
         if count:
             yield table.name, count
+    ours = [
+        column > since[key.column.table.name]
+        for column in Contact.__table__.columns
+        for key in column.foreign_keys
+        if key.column.table.name in since
+    ]
+    count = _count(session, Contact.__table__, and_(Contact.source != "core", or_(*ours)))  # type: ignore[arg-type]
+    if count:
+        yield "contact", count
 
 
 def _count(session: Session, table: Table, condition: Any) -> int:
@@ -264,7 +295,19 @@ def _remove_added(session: Session, since: Mapping[str, int]) -> None:
         .where(LoanBalance.loan_id > since["loan"])
         .execution_options(synchronize_session=False)
     )
+    _remove_contacts(session, since)
     for name in _ADDED:
-        if name in tables and name in since:
+        if name in tables and name in since and name not in _LOGGED:
             session.execute(delete(tables[name]).where(tables[name].c.id > since[name]))
     session.expire_all()
+
+
+def _remove_contacts(session: Session, since: Mapping[str, int]) -> None:
+    """Contacts that the bank's file brought, and what they had broken; what was written down here stays."""
+    of_file = and_(Contact.id > since.get("contact", 0), Contact.source == "core")
+    gone = select(Contact.id).where(of_file)
+    for statement in (
+        delete(ContactBreach).where(ContactBreach.contact_id.in_(gone)),
+        delete(Contact).where(of_file),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))

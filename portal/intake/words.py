@@ -18,6 +18,8 @@ _TABLES = {
     "plan": ("还款计划", "plans"),
     "plan_receipt": ("计划入账", "payments on plans"),
     "incoming_transfer": ("银行转账", "bank transfers"),
+    "contact": ("本系统联系记录", "contacts written down here"),
+    "contact_breach": ("已处理的违规联系", "breaches of contact rules that were worked"),
     "ledger_line": ("本系统记账", "lines posted here"),
     "notice": ("已生成查询码的通知", "notices whose codes are given out"),
 }

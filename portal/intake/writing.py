@@ -17,9 +17,10 @@ from portal import audit
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.operations import rebalance
 from portal.accounts.reconcile_core import give_way, park_overpaid
+from portal.contacts.log import Rules
 from portal.contacts.models import Hold
 from portal.contacts.queries import is_in_force
-from portal.intake import merges, transfer_writing
+from portal.intake import contact_writing, merges, transfer_writing
 from portal.intake.checks import Checked, Progress
 from portal.intake.manifest import Manifest
 from portal.intake.mapping import Mapping as BankMapping
@@ -53,10 +54,11 @@ class BatchWriter:
         keys: Keys,
         now: datetime,
         progress: Progress,
+        rules: Rules,
     ) -> None:
         self.session, self.stage, self.batch_id = session, stage, batch_id
         self.manifest, self.mapping, self.checked, self.keys = manifest, mapping, checked, keys
-        self.now, self.progress = now, progress
+        self.now, self.progress, self.rules = now, progress, rules
 
     def write(self) -> None:
         """All files of the batch, then the balances of every loan as of the business date."""
@@ -209,5 +211,6 @@ WRITERS: Sequence[tuple[str, Callable[[BatchWriter], None]]] = (
     ("ledger", BatchWriter._ledger),
     ("transfers", transfer_writing.transfers),
     ("notices", BatchWriter._notices),
-    ("visits", lambda batch: batch.merge(merges.VISITS)),
+    ("visits", contact_writing.visits),
+    ("contacts", contact_writing.contacts),
 )

@@ -31,6 +31,8 @@ class Message(Row):
     asked_for: Mapped[bool]
     lease_owner: Mapped[str | None] = mapped_column(String(48))
     lease_until: Mapped[datetime | None]
+    #: the bank's instant before which the rule on contacts keeps it back (contacts/rule.py)
+    not_before: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     provider_ref: Mapped[str | None] = mapped_column(String(80))
     sent_at: Mapped[datetime | None]

@@ -6,19 +6,22 @@ unknown and never sent again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.borrowers.models import Borrower
+from portal.contacts.log import Rules
 from portal.contacts.models import Hold
 from portal.contacts.queries import is_in_force
 from portal.db import upsert
 from portal.keys import Keys
+from portal.messages.contacting import OUTCOMES, Sent, log_contact, weigh
 from portal.messages.lifecycle import LIFECYCLE, Action, State
 from portal.messages.models import Message
 from portal.messages.texts import KINDS, text_for
@@ -107,24 +110,42 @@ def claim(
     owner: str,
     real_now: datetime,
     now: datetime,
-    quiet: bool,
+    rules: Rules,
     limit: int = 20,
 ) -> tuple[Claimed, ...]:
     """Take up to `limit` messages that may go now, those just asked for first, under a lease.
 
-    One UPDATE ... RETURNING decides; on PostgreSQL others' rows are skipped, on SQLite there is one
-    writer. `quiet` keeps everything back that was not asked for; `now` is the bank's instant, for holds.
+    Each is measured by the rule on contacts at this very moment, `now` on the bank's clock, together with
+    what is on its way; what may not go yet is put back with the instant of its next look. Rows that another
+    worker looks at are skipped on PostgreSQL; on SQLite there is one writer.
     """
-    candidates = (
-        select(Message.id)
-        .where(Message.state == State.QUEUED, *_may_go(real_now=real_now, now=now, quiet=quiet))
-        .order_by(Message.asked_for.desc(), Message.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Message)
-    )
+    quiet = not rules.pack.contact_hours.allow(now.astimezone(rules.zone).time())
+    while True:
+        candidates = session.execute(
+            select(Message.id, Message.borrower_id, Message.kind, Message.phone_digest, Message.asked_for)
+            .where(Message.state == State.QUEUED, *_may_go(real_now=real_now, now=now, quiet=quiet))
+            .order_by(Message.asked_for.desc(), Message.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=Message)
+        ).all()
+        weighed = weigh(session, candidates, rules=rules, now=now)
+        for message_id, until in weighed.later:
+            session.execute(
+                update(Message)
+                .where(Message.id == message_id)
+                .values(not_before=until)
+                .execution_options(synchronize_session=False)
+            )
+        if weighed.now or not candidates:
+            return _claimed(session, weighed.now, keys=keys, owner=owner, real_now=real_now)
+
+
+def _claimed(
+    session: Session, ids: Sequence[int], *, keys: Keys, owner: str, real_now: datetime
+) -> tuple[Claimed, ...]:
     rows = session.execute(
         update(Message)
-        .where(Message.id.in_(candidates), Message.state == State.QUEUED)
+        .where(Message.id.in_(ids), Message.state == State.QUEUED)
         .values(
             state=LIFECYCLE.after(State.QUEUED, Action.CLAIM),
             lease_owner=owner,
@@ -177,15 +198,24 @@ def _may_go(*, real_now: datetime, now: datetime, quiet: bool) -> list[ColumnEle
         ~new_number,
         or_(Message.lease_until.is_(None), Message.lease_until <= real_now),
         or_(Message.expires_at.is_(None), Message.expires_at > real_now),
+        or_(Message.not_before.is_(None), Message.not_before <= now),
         or_(Message.asked_for, ~held),
     ]
     return [*conditions, Message.asked_for.is_(True)] if quiet else conditions
 
 
 def finish(
-    session: Session, claimed: Claimed, action: Action, *, real_now: datetime, provider_ref: str | None = None
+    session: Session,
+    claimed: Claimed,
+    action: Action,
+    *,
+    keys: Keys,
+    rules: Rules,
+    real_now: datetime,
+    now: datetime,
+    provider_ref: str | None = None,
 ) -> State:
-    """Write down what became of a claim; the state it ends in.
+    """Write down what became of a claim, and the contact that it was; the state it ends in.
 
     `action` is HAND_OVER, PUT_BACK (certainly not sent; given up after MOST_ATTEMPTS), REFUSE or LOSE.
     The text is wiped unless it goes back. Raises LeaseLost when the claim is no longer this worker's.
@@ -210,11 +240,27 @@ def finish(
             Message.attempts == claimed.attempt,
         )
         .values(**values)
-        .returning(Message.id)
+        .returning(Message.borrower_id, Message.asked_for)
         .execution_options(synchronize_session=False)
-    ).scalar()
+    ).one_or_none()
     if found is None:
         raise LeaseLost(f"message {claimed.id}")
+    if action in OUTCOMES:
+        log_contact(
+            session,
+            keys=keys,
+            rules=rules,
+            sent=Sent(
+                claimed.id,
+                found.borrower_id,
+                claimed.kind,
+                claimed.phone,
+                claimed.dedupe_key,
+                found.asked_for,
+            ),
+            outcome=OUTCOMES[action],
+            now=now,
+        )
     audit.record(
         session,
         actor=audit.SYSTEM,
@@ -227,21 +273,34 @@ def finish(
     return state
 
 
-def sweep(session: Session, *, real_now: datetime) -> dict[str, int]:
-    """Expire what nobody needs any more, and give up on claims whose lease ran out; counts by state."""
+def sweep(session: Session, *, keys: Keys, rules: Rules, real_now: datetime, now: datetime) -> dict[str, int]:
+    """Expire what nobody needs any more, and give up on claims whose lease ran out: they may have gone, and
+    count as contacts. Counts by state."""
     expired = _close(session, Action.EXPIRE, State.QUEUED, Message.expires_at <= real_now, real_now=real_now)
     lost = _close(session, Action.LOSE, State.SENDING, Message.lease_until <= real_now, real_now=real_now)
-    return {State.EXPIRED: expired, State.UNKNOWN: lost}
+    for row in lost:
+        phone = keys.unseal("message.phone", row.phone_sealed)
+        sent = Sent(row.id, row.borrower_id, row.kind, phone, row.dedupe_key, row.asked_for)
+        log_contact(session, keys=keys, rules=rules, sent=sent, outcome=OUTCOMES[Action.LOSE], now=now)
+    return {State.EXPIRED: len(expired), State.UNKNOWN: len(lost)}
 
 
 def _close(
     session: Session, action: Action, state: State, when: ColumnElement[bool], *, real_now: datetime
-) -> int:
+) -> Sequence[Row[Any]]:
     closed = session.execute(
         update(Message)
         .where(Message.state == state, when)
         .values(state=LIFECYCLE.after(state, action), text_sealed=None, lease_owner=None, lease_until=None)
-        .returning(Message.id, Message.kind, Message.attempts)
+        .returning(
+            Message.id,
+            Message.kind,
+            Message.attempts,
+            Message.borrower_id,
+            Message.phone_sealed,
+            Message.dedupe_key,
+            Message.asked_for,
+        )
         .execution_options(synchronize_session=False)
     ).all()
     for row in closed:
@@ -254,4 +313,4 @@ def _close(
             now=real_now,
             facts={"kind": row.kind, "attempt": row.attempts},
         )
-    return len(closed)
+    return closed

@@ -15,6 +15,7 @@ from portal.access import passwords
 from portal.access.staff import NewStaff, add_staff
 from portal.audit import SYSTEM, AuditEntry
 from portal.borrowers.models import Borrower
+from portal.contacts.log import Rules
 from portal.db import Database
 from portal.intake import holding
 from portal.intake.drift import Limits
@@ -22,6 +23,7 @@ from portal.intake.holding import CannotDecide, Person
 from portal.intake.mapping import Mapping
 from portal.intake.models import IntakeRun
 from portal.intake.operations import Applied, Held, Refused, take_in
+from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.messages.operations import claim, queue
 from tests.conftest import BANK_MORNING, StandingClock
@@ -307,7 +309,9 @@ def test_a_mass_change_of_phones_waits_and_one_changed_number_rests_a_day(
 
 
 def _claimed(session: Session, keys: Keys, at: object) -> list[str]:
-    found = claim(session, keys=keys, owner="w", real_now=at, now=at, quiet=False)  # type: ignore[arg-type]
+    found = claim(
+        session, keys=keys, owner="w", real_now=at, now=at, rules=Rules.of(pack("cn"), "Asia/Shanghai")
+    )  # type: ignore[arg-type]
     return [one.phone for one in found]
 
 

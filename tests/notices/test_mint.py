@@ -11,8 +11,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.access import codes
+from portal.contacts.log import Rules
 from portal.contacts.operations import lift_hold, place_hold
 from portal.db import Database
+from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.messages import operations as outbox
 from portal.messages.models import Message
@@ -42,7 +44,13 @@ def send(database: Database, keys: Keys, *, sending: Sending = SENDING, demonstr
 def outgoing(database: Database, keys: Keys) -> list[str]:
     claims = database.write(
         lambda session: outbox.claim(
-            session, keys=keys, owner="w", real_now=NOW, now=NOW, quiet=False, limit=100
+            session,
+            keys=keys,
+            owner="w",
+            real_now=NOW,
+            now=NOW,
+            rules=Rules.of(pack("cn"), "Asia/Shanghai"),
+            limit=100,
         )
     )
     return [claimed.text for claimed in claims]
