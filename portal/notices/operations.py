@@ -179,6 +179,46 @@ def send(
     return Sent(queued, tuple(refused), rows[-1].id if rows else None)
 
 
+def hand_over(session: Session, notice_refs: Sequence[str], *, actor: audit.Actor, now: datetime) -> int:
+    """Wipe the codes of notices whose papers the bank has taken over; how many had one still.
+
+    From then on neither the portal nor its database can say a code of theirs; again changes nothing.
+    """
+    rows = session.execute(
+        select(Notice.id)
+        .where(Notice.notice_ref.in_(notice_refs), Notice.code_sealed.is_not(None))
+        .with_for_update()
+    ).all()
+    if not rows:
+        return 0
+    ids = [row.id for row in rows]
+    wipe = update(Notice).where(Notice.id.in_(ids)).values(code_sealed=None)
+    session.execute(wipe.execution_options(synchronize_session=False))
+    audit.record(
+        session,
+        actor=actor,
+        event="notices.handed_over",
+        subject_kind="notice",
+        subject_ref=ids[0],
+        now=now,
+        facts={"count": len(ids), "first": min(ids), "last": max(ids)},
+    )
+    return len(ids)
+
+
+def record_printed(session: Session, notice_ids: Sequence[int], *, key_id: str, now: datetime) -> None:
+    """Put on record that papers were made, and with which key they were signed."""
+    audit.record(
+        session,
+        actor=audit.SYSTEM,
+        event="notices.printed",
+        subject_kind="notice",
+        subject_ref=notice_ids[0],
+        now=now,
+        facts={"count": len(notice_ids), "key_id": key_id, "first": min(notice_ids), "last": max(notice_ids)},
+    )
+
+
 def _unsent(now: datetime, today: date) -> Any:
     held = exists(select(Hold.id).where(Hold.borrower_id == Notice.borrower_id, is_in_force(now)))
     return select(

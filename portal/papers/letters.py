@@ -32,16 +32,19 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A heading with what stands below it: numbered steps, or paragraphs."""
+    """A heading with what stands below it: numbered steps, or paragraphs; `strong` is the sentence among them
+    that must not be missed, set after the first."""
 
     heading: str
     paragraphs: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    strong: str = ""
 
     def data(self) -> dict[str, Any]:
         """As the template reads it."""
         steps = {"steps": list(self.steps)} if self.steps else {}
-        return {"heading": self.heading, "paragraphs": list(self.paragraphs)} | steps
+        made = {"heading": self.heading, "paragraphs": list(self.paragraphs), "strong": self.strong}
+        return made | steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Cover:
     offline: Code
     passages: tuple[Passage, ...]
     warning: tuple[str, str] | None = None
+    #: what helps whoever copies or reads the code aloud
+    code_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _cover(cover: Cover) -> dict[str, Any]:
     made: dict[str, Any] = {
         "heading": _said("heading", cover.heading),
         "paragraphs": list(cover.paragraphs),
-        "code": {"label": cover.code_label, "text": _said("code", cover.code)},
+        "code": {"label": cover.code_label, "text": _said("code", cover.code), "note": cover.code_note},
         "link": _code(cover.link),
         "offline": _code(cover.offline),
         "sections": [passage.data() for passage in cover.passages],

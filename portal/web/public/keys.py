@@ -57,4 +57,5 @@ def _kept(response: Response, body: bytes, seconds: int) -> Response:
     tagged = portal().signer.key_id.encode() + body
     response.set_etag(hashlib.sha256(tagged).hexdigest()[:32])
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
-    return response.make_conditional(request.environ)
+    response.make_conditional(request.environ)
+    return response
