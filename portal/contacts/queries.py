@@ -62,7 +62,10 @@ def agencies(connection: Connection | Session, *, today: date) -> tuple[AgencyVi
             Agency.phone,
             Agency.engaged_from,
             Agency.engaged_until,
+            Agency.revoked_at,
         ).order_by(Agency.agency_ref)
     )
-    views = [AgencyView(*row, in_force=row.engaged_from <= today <= row.engaged_until) for row in rows]
+    views = [
+        AgencyView(*row[:6], in_force=row.revoked_at is None and row[4] <= today <= row[5]) for row in rows
+    ]
     return tuple(sorted(views, key=lambda view: (view.kind != "bank", not view.in_force)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 JPEG, PNG, HEIC, PDF = "image/jpeg", "image/png", "image/heic", "application/pdf"
+WEBP = "image/webp"
 
 #: Brands of the HEVC still picture, as phones write them.
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -13,7 +14,7 @@ _ARCHIVES = (b"Rar!", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 class Refused(Exception):
     """A file that is not taken in. `reason` is a stable code:
 
-    ``empty``, ``too_large``, ``office``, ``archive``, ``web`` (HTML, SVG), ``gif``, ``other``,
+    ``empty``, ``too_large``, ``office``, ``archive``, ``web`` (HTML, SVG), ``gif``, ``pdf``, ``other``,
     ``case_full`` (files or bytes of the case used up), ``consent`` (separate consent is missing).
     """
 
@@ -35,6 +36,16 @@ def media_type_of(data: bytes) -> str:
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
         return HEIC
     raise Refused(_what_else(data))
+
+
+def picture_type_of(data: bytes) -> str:
+    """The type of a photograph or screenshot: no paper, but also WebP. Raises Refused; "pdf" for a PDF."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return WEBP
+    found = media_type_of(data)
+    if found == PDF:
+        raise Refused("pdf")
+    return found
 
 
 def _what_else(data: bytes) -> str:

@@ -28,6 +28,7 @@ FRAME = struct.Struct(">III")
 #: The longer side of a rendered page: small print of an A4 page stays readable.
 LONG_SIDE = 2000
 JPEG_QUALITY = 80
+_DECODERS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 
 CPU_SECONDS = 10
 MEMORY_BYTES = 512 * 2**20
@@ -72,10 +73,14 @@ def pictures_of(data: bytes, media_type: str, *, pages: int, pixels: int) -> Ite
     """Every page of the file as a fresh RGB picture. Raises CannotRender, or whatever a decoder raises."""
     if media_type == "application/pdf":
         yield from _pdf_pages(data, pages)
-    elif media_type == "image/heic":
-        yield _shrunk(_heic(data, pixels))
     else:
-        yield _shrunk(_photo(data, "PNG" if media_type == "image/png" else "JPEG", pixels))
+        yield _shrunk(_opened(data, media_type, pixels, LONG_SIDE))
+
+
+def plain_photo(data: bytes, media_type: str, *, pixels: int, long_side: int) -> Image.Image:
+    """A photograph as it lies in the file, at most `long_side` long, on white. Which way up it was taken is
+    not looked at. Raises CannotRender, or whatever a decoder raises."""
+    return _on_white(_resized(_opened(data, media_type, pixels, long_side), long_side))
 
 
 def write_frame(picture: Image.Image) -> None:
@@ -86,7 +91,13 @@ def write_frame(picture: Image.Image) -> None:
     sys.stdout.buffer.write(buffer.getbuffer())
 
 
-def _photo(data: bytes, kind: str, pixels: int) -> Image.Image:
+def _opened(data: bytes, media_type: str, pixels: int, long_side: int) -> Image.Image:
+    if media_type == "image/heic":
+        return _heic(data, pixels)
+    return _photo(data, _DECODERS[media_type], pixels, long_side)
+
+
+def _photo(data: bytes, kind: str, pixels: int, long_side: int) -> Image.Image:
     from PIL import Image, ImageFile
 
     Image.MAX_IMAGE_PIXELS = pixels
@@ -97,7 +108,7 @@ def _photo(data: bytes, kind: str, pixels: int) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise CannotRender("too_many_pixels") from None
     # draft() picks the coarsest scale at which both sides still suffice: ask in proportion
-    picture.draft("RGB", _fitted(picture.width, picture.height))
+    picture.draft("RGB", _fitted(picture.width, picture.height, long_side))
     picture.load()
     return picture
 
@@ -117,16 +128,23 @@ def _heic(data: bytes, pixels: int) -> Image.Image:
 
 def _shrunk(picture: Image.Image) -> Image.Image:
     """The picture upright, at most LONG_SIDE long, on white, with nothing of the file but its pixels."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
+    return _on_white(ImageOps.exif_transpose(_resized(picture, LONG_SIDE)))
+
+
+def _resized(picture: Image.Image, long_side: int) -> Image.Image:
     if picture.mode.startswith("I;16"):
         picture = picture.point(lambda value: value / 256).convert("L")
     elif picture.mode not in ("RGB", "RGBA", "L", "CMYK"):
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    size = _fitted(picture.width, picture.height)
-    if size != picture.size:
-        picture = picture.resize(size, reducing_gap=2.0)
-    picture = ImageOps.exif_transpose(picture)
+    size = _fitted(picture.width, picture.height, long_side)
+    return picture if size == picture.size else picture.resize(size, reducing_gap=2.0)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
     fresh = Image.new("RGB", picture.size, "white")
     if picture.mode == "RGBA":
         fresh.paste(picture, mask=picture.getchannel("A"))
@@ -135,11 +153,11 @@ def _shrunk(picture: Image.Image) -> Image.Image:
     return fresh
 
 
-def _fitted(width: int, height: int) -> tuple[int, int]:
+def _fitted(width: int, height: int, long_side: int) -> tuple[int, int]:
     longer = max(width, height)
-    if longer <= LONG_SIDE:
+    if longer <= long_side:
         return width, height
-    return max(1, width * LONG_SIDE // longer), max(1, height * LONG_SIDE // longer)
+    return max(1, width * long_side // longer), max(1, height * long_side // longer)
 
 
 def _pdf_pages(data: bytes, pages: int) -> Iterator[Image.Image]:

@@ -42,20 +42,24 @@ class RenderedPage:
 
 def render(data: bytes, media_type: str, *, limits: Limits) -> tuple[RenderedPage, ...]:
     """The file's pages, made in a child process. Raises Unreadable; the caller's memory stays flat."""
-    with _in_memory("file", data) as source, _in_memory("pages") as target:
-        status = _run(source, target, media_type, limits)
-        if status != 0:
-            raise Unreadable(_REASON.get(status, "too_complex"))
-        os.lseek(target, 0, os.SEEK_SET)
-        pages = tuple(_frames(os.read(target, OUTPUT_BYTES)))
+    answer = in_child("portal.documents.render", media_type, str(limits.pages), str(limits.pixels), data=data)
+    pages = tuple(_frames(answer))
     if not 0 < len(pages) <= limits.pages:
         raise Unreadable("damaged")
     return pages
 
 
-def _run(source: int, target: int, media_type: str, limits: Limits) -> int:
-    command = [sys.executable, "-m", "portal.documents.render"]
-    command += [media_type, str(limits.pages), str(limits.pixels)]
+def in_child(module: str, *arguments: str, data: bytes) -> bytes:
+    """What `module` of ours, run as a child, writes about `data`. Raises Unreadable."""
+    with _in_memory("file", data) as source, _in_memory("answer") as target:
+        status = _run([sys.executable, "-m", module, *arguments], source, target)
+        if status != 0:
+            raise Unreadable(_REASON.get(status, "too_complex"))
+        os.lseek(target, 0, os.SEEK_SET)
+        return os.read(target, OUTPUT_BYTES)
+
+
+def _run(command: list[str], source: int, target: int) -> int:
     child = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own making
         command,
         stdin=source,

@@ -189,7 +189,7 @@ def _record(part: Part) -> tuple[str, str]:
     """What we say beside the reader's words. It is the same whether or not the message we sent has
     something of the kind: whoever holds only a code learns nothing of the rest."""
     if part.link is not None:
-        return portal().settings.bank.host, _link_words(part.link)
+        return portal().settings.bank.host, link_words(part.link)
     return {
         "account": (_("Not in our message"), _("Pay nothing to it.")),
         "amount": (_("Not in our message"), _("We named no such sum.")),
@@ -202,7 +202,8 @@ def _record(part: Part) -> tuple[str, str]:
     }.get(part.kind, (_("Not in our message"), _("We did not write this.")))
 
 
-def _link_words(kind: LinkKind) -> str:
+def link_words(kind: LinkKind) -> str:
+    """What is said of an address, beside the only one that is ours."""
     words: dict[LinkKind, str] = {
         LinkKind.OURS: _("The only address we use; but this is not the link of this message."),
         LinkKind.LOOK_ALIKE: _("The only address we use. Yours is made to look like it."),

@@ -1,0 +1,49 @@
+"""What the QR codes in a stranger's picture say, read in a child process; nothing of the picture is kept."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from portal.documents.kinds import Limits
+from portal.documents.media import picture_type_of
+from portal.documents.rendering import Unreadable, in_child
+from portal.documents.scan import MOST
+
+#: Children at once in one server process; who finds none free waits a little, then is asked to type.
+CHILDREN = 2
+WAIT_SECONDS = 3.0
+#: No QR code holds more.
+LONGEST = 7089
+
+_turns = threading.BoundedSemaphore(CHILDREN)
+
+
+class Busy(Exception):
+    """No child is free just now."""
+
+
+def codes_in(data: bytes, *, limits: Limits) -> tuple[str, ...]:
+    """The texts of the codes in a JPEG, PNG, HEIC or WebP, each once, from top to bottom.
+
+    Raises media.Refused, Unreadable, Busy.
+    """
+    media_type = picture_type_of(data)
+    if not _turns.acquire(timeout=WAIT_SECONDS):
+        raise Busy
+    try:
+        answer = in_child("portal.documents.scan", media_type, str(limits.pixels), data=data)
+    finally:
+        _turns.release()
+    return _texts(answer)
+
+
+def _texts(answer: bytes) -> tuple[str, ...]:
+    """The child's answer; a child that was taken over can only send odd texts."""
+    try:
+        texts = json.loads(answer)
+    except ValueError:
+        raise Unreadable("damaged") from None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Unreadable("damaged")
+    return tuple(text[:LONGEST] for text in texts[:MOST])

@@ -1,0 +1,178 @@
+"""The public verdict on a photograph or screenshot: every QR code in it, each named for what it is.
+
+The picture is opened in a child process, in memory, and forgotten. A link in it is asked about, counted
+and answered as one that was opened; a code as one that was typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, render_template, request
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from portal.access import counters
+from portal.access.codes import grouped
+from portal.access.limits import PHOTOS_NETWORK
+from portal.documents.kinds import DEFAULT_LIMITS
+from portal.documents.media import Refused
+from portal.documents.rendering import Unreadable
+from portal.documents.scanning import Busy, codes_in
+from portal.notices import faces, offline
+from portal.notices.scanned import Scanned, What, scanned
+from portal.notices.verification import Verdict, verdict_on
+from portal.web import errors
+from portal.web.context import portal
+from portal.web.locale import day_text
+from portal.web.public import check_text, still
+from portal.web.security import network, takes_a_picture
+
+blueprint = Blueprint("check_photo", __name__)
+
+#: Codes of one picture that are asked about; a letter has two.
+MOST_ASKED = 6
+SHOWN_LENGTH = 160
+#: From the worst to the best: the picture is no better than the worst code in it.
+COLOURS = ("bad", "na", "warn", "ok")
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code of the picture: what it is, what is said of it and in which colour, and its facts in words."""
+
+    what: str
+    verdict: str
+    colour: str
+    text: str = ""
+    host: str = ""
+    reason: str = ""
+    issued: str = ""
+    expires: str = ""
+    tail: str = ""
+    reference: str = ""
+
+
+class Wait(Exception):
+    """This network was wrong too often and waits `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+@blueprint.get("/check/photo")
+def page() -> str:
+    """The page that takes a picture."""
+    return still.page("public/check/photo.html", error="")
+
+
+@blueprint.post("/check/photo")
+@takes_a_picture
+def looked_at() -> str | Response | WerkzeugResponse:
+    """The verdict on what stands in the picture, or kind words when nothing can be read."""
+    files = [request.files[name] for name in ("photo", "camera") if name in request.files]
+    sent = (file.read(DEFAULT_LIMITS.file_bytes + 1) for file in files)
+    data = next((some for some in sent if some), b"")
+    if not data:
+        return _again("none")
+    if len(data) > DEFAULT_LIMITS.file_bytes:
+        return _again("too_large")
+    wait = _too_often()
+    if wait:
+        return errors.page(429, retry_after=wait)
+    try:
+        texts = codes_in(data, limits=DEFAULT_LIMITS)
+    except Refused as refused:
+        return _again("pdf" if refused.reason == "pdf" else "no_picture")
+    except Unreadable as unreadable:
+        return _again("too_large" if unreadable.reason == "too_many_pixels" else "damaged")
+    except Busy:
+        return errors.page(503, retry_after=5)
+    return _found(texts)
+
+
+def _found(texts: tuple[str, ...]) -> str | Response:
+    if not texts:
+        return still.page("public/check/photo_empty.html")
+    p, ours = portal(), check_text.own_host()
+    try:
+        codes = [_verdict(scanned(p.keys, text, ours=ours)) for text in texts[:MOST_ASKED]]
+    except Wait as wait:
+        return errors.page(429, retry_after=wait.seconds)
+    colour = min((code.colour for code in codes), key=COLOURS.index)
+    head = next(code for code in codes if code.colour == colour)
+    return render_template(
+        "public/check/photo_found.html", codes=codes, head=head, more=len(texts) > MOST_ASKED
+    )
+
+
+def _verdict(code: Scanned) -> Code:
+    """What is said of one code."""
+    text = code.text[:SHOWN_LENGTH]
+    if code.asked is not None:
+        return _on_asked(code)
+    if code.what is What.OFFLINE:
+        return _on_signed(code)
+    if code.what in (What.FOREIGN, What.PAYMENT):
+        reason = check_text.link_words(code.link) if code.link else ""
+        return Code(code.what.value, code.what.value, "bad", text=text, host=code.host, reason=reason)
+    return Code(code.what.value, code.what.value, "na", text=text)
+
+
+def _on_asked(code: Scanned) -> Code:
+    p, asked = portal(), code.asked
+    assert asked is not None
+    tried = p.db.write(
+        lambda session: faces.try_code(
+            session, asked, keys=p.keys, network=network(), real_now=p.clock.real_now()
+        )
+    )
+    if tried.wait_seconds:
+        raise Wait(tried.wait_seconds)
+    verdict, face = verdict_on(asked, tried.face, today=p.clock.today()), tried.face
+    colour = {Verdict.GENUINE: "ok", Verdict.EXPIRED: "warn", Verdict.WITHDRAWN: "warn"}.get(verdict, "bad")
+    text = grouped(asked.plain) if code.what is What.CODE else code.text[:SHOWN_LENGTH]
+    if face is None:
+        return Code(code.what.value, verdict.value, colour, text=text)
+    return Code(
+        code.what.value,
+        verdict.value,
+        colour,
+        text=text,
+        issued=day_text(face.issued_on),
+        expires=day_text(face.expires_on),
+        tail=face.mobile_tail,
+        reference=asked.plain,
+    )
+
+
+def _on_signed(code: Scanned) -> Code:
+    """A signed text alone is never plainly genuine: the words around it were not compared, and it does not
+    say whether the letter was withdrawn since."""
+    p = portal()
+    found = offline.verify(code.text, p.ring, code=None, text=None, now=p.clock.now())
+    verdict, colour = "forged", "bad"
+    if found.is_genuine:
+        verdict, colour = "signed", "warn"
+    elif set(found.reasons) == {offline.Reason.EXPIRED}:
+        verdict, colour = "signed_expired", "warn"
+    if found.expires is None or colour == "bad":
+        return Code(code.what.value, verdict, colour)
+    issued, expires = (day_text(p.clock.local(at).date()) for at in (found.issued, found.expires) if at)
+    return Code(code.what.value, verdict, colour, issued=issued, expires=expires)
+
+
+def _too_often() -> int:
+    """Seconds this network has to wait before the next picture; 0 for none."""
+    p = portal()
+    real_now = p.clock.real_now()
+    count = p.db.write(
+        lambda session: counters.count_towards(
+            session, keys=p.keys, limit=PHOTOS_NETWORK, key=network(), real_now=real_now
+        )
+    )
+    return counters.seconds_left(PHOTOS_NETWORK, real_now) if count > PHOTOS_NETWORK.most else 0
+
+
+def _again(error: str) -> Response:
+    return make_response(still.page("public/check/photo.html", error=error), 422)
