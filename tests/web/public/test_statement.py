@@ -171,7 +171,7 @@ def test_the_key_is_published_for_anybody(sqlite_client: FlaskClient, signer: Si
 
     assert answer.mimetype == "application/json"
     assert json.loads(answer.data) == {"keys": [signer.public_key()]}
-    assert answer.headers["Cache-Control"] == "public, max-age=3600"
+    assert answer.headers["Cache-Control"] == "public, max-age=600"
     assert "d" not in signer.public_key()
 
 
