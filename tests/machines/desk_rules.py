@@ -125,7 +125,7 @@ class DeskRules(Ground):
 
         before = self.books.snapshot()
         parts = {where: minor}
-        refused = not self.books.take_line(entry, kind, parts, ref)
+        refused = self.books.take_line(entry, kind, parts, ref)
         if refused:
             self.books.restore(before)
-        assert bool(self._refused(unit)) == refused
+        assert self._refused(unit) == refused

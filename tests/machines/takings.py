@@ -113,34 +113,35 @@ class Ledger(Books):
                     of_line = parts.setdefault(line, {})
                     of_line[place] = of_line.get(place, 0) + taken
         before = self.snapshot()
-        if minor or not all(self.take_line(line, one.kind, found, one) for line, found in parts.items()):
+        if minor or any(self.take_line(line, one.kind, found, one) for line, found in parts.items()):
             self.restore(before)
 
-    def take_line(self, line: Entry, kind: str, parts: dict[str, int], source: object = None) -> bool:
-        """Money of one line goes back; of a charge-back, what was moved on from suspense comes back first."""
+    def take_line(self, line: Entry, kind: str, parts: dict[str, int], source: object = None) -> str:
+        """Money of one line goes back; of a charge-back, what was moved on from suspense comes back first. Why not, or
+        nothing."""
         account = line.account
         if line.undone and line.instead is None:
-            return False
+            return "reversed"
         if any(minor > line.places.get(place, 0) - self.taken(line, place) for place, minor in parts.items()):
-            return False
-        if kind == "charge_back" and not self._bring_back(account, parts.get("suspense", 0)):
-            return False
+            return "taken"
+        if kind == "charge_back" and (why := self._bring_back(account, parts.get("suspense", 0))):
+            return why
         if any(minor > account.held(place) for place, minor in parts.items()):
-            return False
+            return "moved"
         self.post(
             entry_of(account, kind, {place: -minor for place, minor in parts.items()}, of=line)
         ).source = source
-        return True
+        return ""
 
-    def _bring_back(self, account: Account, needed: int) -> bool:
+    def _bring_back(self, account: Account, needed: int) -> str:
         for one in reversed(self.standing(account, ("transfer",))):
             if account.suspense >= needed:
                 break
             if one.suspense < 0:
-                if self.why_not_undo(one):
-                    return False
+                if why := self.why_not_undo(one):
+                    return why
                 self.undo_all(one)
-        return True
+        return ""
 
     def _recount(self, attempt: Attempt, net: int) -> None:
         for plan in self.plans:
