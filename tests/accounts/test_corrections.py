@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from portal.accounts.balance import COMPONENTS
 from portal.accounts.corrections import (
     PLACES,
     post_charge_back,
     post_refund,
-    post_reversal,
-    post_transfer,
     post_write_down,
     taken_of,
 )
@@ -29,121 +23,50 @@ from portal.accounts.operations import (
     Posted,
     UnableToPost,
     line_values,
-    post_payment,
-    post_waiver,
     rebalance,
     self_check,
 )
 from portal.accounts.reconcile_core import park_overpaid
 from portal.db import Database
 from portal.keys import Keys
-from tests import people
+from tests.accounts.taking import SAID, TODAY, figures, move, pay, proved, take, two_loans, undo
 from tests.conftest import BANK_MORNING
-
-TODAY = date(2026, 11, 20)
-SAID: dict[str, Any] = {"posted_on": TODAY, "memo": "", "now": BANK_MORNING}
 
 
 @pytest.fixture
 def loans(database: Database, keys: Keys) -> tuple[int, int]:
-    """Two loans of one borrower, each 12,000.00 with 100.00 interest and 20.00 penalty interest."""
-
-    def unit(session: Session) -> tuple[int, int]:
-        who = people.borrower(session, keys, customer_ref="C1", name="林", phone="19900000001")
-        made = tuple(people.loan(session, borrower_id=who, loan_ref=ref) for ref in ("L1", "L2"))
-        rebalance(session, loan_ids=made, as_of=TODAY, now=BANK_MORNING)
-        return made[0], made[1]
-
-    return database.write(unit)
-
-
-def _pay(database: Database, loan_id: int, ref: str = "P1", *, suspense: int = 0, **parts: int) -> int:
-    return database.write(
-        lambda session: (
-            post_payment(
-                session,
-                loan_id=loan_id,
-                parts=parts,
-                suspense_minor=suspense,
-                payment_id=None,
-                line_ref=ref,
-                **SAID,
-            ).line_id
-        )
-    )
-
-
-def _take(
-    database: Database, line_id: int, ref: str, *, suspense: int = 0, post: Any = post_refund, **parts: int
-) -> Posted:
-    return database.write(
-        lambda session: post(
-            session, line_id=line_id, parts=parts, suspense_minor=suspense, line_ref=ref, **SAID
-        )
-    )
-
-
-def _undo(database: Database, line_id: int, ref: str) -> Posted:
-    return database.write(lambda session: post_reversal(session, line_id=line_id, line_ref=ref, **SAID))
-
-
-def _move(
-    database: Database, loans: tuple[int, int], ref: str, take: Mapping[str, int], give: Mapping[str, int]
-) -> Posted:
-    return database.write(
-        lambda session: post_transfer(
-            session, from_loan_id=loans[0], to_loan_id=loans[1], take=take, give=give, line_ref=ref, **SAID
-        )
-    )
-
-
-def _figures(database: Database, *loan_ids: int) -> list[dict[str, Any]]:
-    """Every figure of the balance rows; not the version and the count, which only rise."""
-    with database.read() as connection:
-        rows = connection.execute(
-            select(LoanBalance.__table__)
-            .where(LoanBalance.loan_id.in_(loan_ids))
-            .order_by(LoanBalance.loan_id)
-        )
-        return [
-            {key: value for key, value in row._mapping.items() if key not in ("version", "line_count")}
-            for row in rows
-        ]
-
-
-def _proved(database: Database) -> None:
-    with database.read() as connection:
-        assert self_check(connection) == []
+    """Two loans of one borrower."""
+    return two_loans(database, keys)
 
 
 @pytest.mark.parametrize("post", [post_charge_back, post_refund])
 def test_what_is_taken_back_lowers_paid_and_raises_left(
     database: Database, loans: tuple[int, int], post: Any
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000, principal=50_000, suspense=700)
+    paid = pay(database, loans[0], interest=9_000, principal=50_000, suspense=700)
 
-    first = _take(database, paid, "X1", post=post, interest=4_000, suspense=700)
-    again = _take(database, paid, "X1", post=post, interest=4_000, suspense=700)
+    first = take(database, paid, "X1", post=post, interest=4_000, suspense=700)
+    again = take(database, paid, "X1", post=post, interest=4_000, suspense=700)
 
-    (after,) = _figures(database, loans[0])
+    (after,) = figures(database, loans[0])
     assert (first.repeated, again) == (False, Posted(first.line_id, repeated=True))
     assert after["interest_paid_minor"] == 5_000
     assert after["suspense_minor"] == 0
     assert after["interest_owed_minor"] == 10_000
-    _proved(database)
+    proved(database)
 
 
 def test_taking_back_the_whole_of_a_payment_leaves_what_was_before(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    before = _figures(database, loans[0])
-    paid = _pay(database, loans[0], interest=9_000, principal=50_000, suspense=700)
+    before = figures(database, loans[0])
+    paid = pay(database, loans[0], interest=9_000, principal=50_000, suspense=700)
 
-    _take(database, paid, "X1", interest=9_000)
-    _take(database, paid, "X2", post=post_charge_back, principal=50_000, suspense=700)
+    take(database, paid, "X1", interest=9_000)
+    take(database, paid, "X2", post=post_charge_back, principal=50_000, suspense=700)
 
-    assert _figures(database, loans[0]) == before
-    _proved(database)
+    assert figures(database, loans[0]) == before
+    proved(database)
 
 
 @pytest.mark.parametrize(
@@ -165,127 +88,127 @@ def test_more_than_was_paid_is_refused_component_by_component(
     reason: str,
     component: str,
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000, suspense=700)
-    before = _figures(database, loans[0])
+    paid = pay(database, loans[0], interest=9_000, suspense=700)
+    before = figures(database, loans[0])
 
     with pytest.raises(UnableToPost) as refused:
-        _take(database, paid, "X1", suspense=suspense, **parts)
+        take(database, paid, "X1", suspense=suspense, **parts)
 
     assert (refused.value.reason, refused.value.component) == (reason, component)
-    assert _figures(database, loans[0]) == before
+    assert figures(database, loans[0]) == before
 
 
 def test_part_by_part_no_more_than_the_payment(database: Database, loans: tuple[int, int]) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    _pay(database, loans[0], "P2", interest=1_000)
-    _take(database, paid, "X1", interest=6_000)
-    _take(database, paid, "X2", post=post_charge_back, interest=2_000)
+    paid = pay(database, loans[0], interest=9_000)
+    pay(database, loans[0], "P2", interest=1_000)
+    take(database, paid, "X1", interest=6_000)
+    take(database, paid, "X2", post=post_charge_back, interest=2_000)
 
     with pytest.raises(UnableToPost, match="taken interest"):
-        _take(database, paid, "X3", interest=1_001)
+        take(database, paid, "X3", interest=1_001)
 
     with database.read() as connection, Session(connection) as session:
         assert taken_of(session, paid) == {**dict.fromkeys(PLACES, 0), "interest": 8_000}
-    _proved(database)
+    proved(database)
 
 
 def test_only_payments_that_stand_can_be_taken_back(database: Database, loans: tuple[int, int]) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    _undo(database, paid, "R1")
+    paid = pay(database, loans[0], interest=9_000)
+    undo(database, paid, "R1")
     with database.read() as connection:
         charge = connection.scalar(select(LedgerLine.id).where(LedgerLine.kind == "interest"))
     assert charge is not None
 
     for line_id, reason in ((paid, "reversed"), (charge, "line"), (9_999_999, "line")):
         with pytest.raises(UnableToPost, match=reason):
-            _take(database, line_id, f"X{line_id}", interest=1)
+            take(database, line_id, f"X{line_id}", interest=1)
 
 
 def test_a_dispute_won_credits_the_money_again(database: Database, loans: tuple[int, int]) -> None:
-    paid = _pay(database, loans[0], interest=9_000, suspense=50)
-    before = _figures(database, loans[0])
-    taken = _take(database, paid, "X1", post=post_charge_back, interest=9_000, suspense=50)
+    paid = pay(database, loans[0], interest=9_000, suspense=50)
+    before = figures(database, loans[0])
+    taken = take(database, paid, "X1", post=post_charge_back, interest=9_000, suspense=50)
 
-    first, again = _undo(database, taken.line_id, "R1"), _undo(database, taken.line_id, "R2")
+    first, again = undo(database, taken.line_id, "R1"), undo(database, taken.line_id, "R2")
 
-    assert _figures(database, loans[0]) == before
+    assert figures(database, loans[0]) == before
     assert again == Posted(first.line_id, repeated=True)
-    _take(database, paid, "X2", interest=9_000)
-    _proved(database)
+    take(database, paid, "X2", interest=9_000)
+    proved(database)
 
 
 def test_money_that_comes_back_after_others_paid_goes_to_suspense(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    taken = _take(database, paid, "X1", post=post_charge_back, interest=9_000)
-    _pay(database, loans[0], "P2", interest=8_000)
+    paid = pay(database, loans[0], interest=9_000)
+    taken = take(database, paid, "X1", post=post_charge_back, interest=9_000)
+    pay(database, loans[0], "P2", interest=8_000)
 
-    _undo(database, taken.line_id, "R1")
+    undo(database, taken.line_id, "R1")
 
-    (after,) = _figures(database, loans[0])
+    (after,) = figures(database, loans[0])
     assert (after["interest_paid_minor"], after["suspense_minor"]) == (10_000, 7_000)
-    _proved(database)
+    proved(database)
 
 
 def test_a_payment_is_not_undone_while_part_of_it_is_taken_back(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    taken = _take(database, paid, "X1", interest=1)
+    paid = pay(database, loans[0], interest=9_000)
+    taken = take(database, paid, "X1", interest=1)
 
     with pytest.raises(UnableToPost, match="taken"):
-        _undo(database, paid, "R1")
+        undo(database, paid, "R1")
 
-    _undo(database, taken.line_id, "R2")
-    _undo(database, paid, "R3")
-    assert _figures(database, loans[0])[0]["interest_paid_minor"] == 0
-    _proved(database)
+    undo(database, taken.line_id, "R2")
+    undo(database, paid, "R3")
+    assert figures(database, loans[0])[0]["interest_paid_minor"] == 0
+    proved(database)
 
 
 def test_a_write_down_is_forgiven_once_and_can_be_undone(database: Database, loans: tuple[int, int]) -> None:
-    before = _figures(database, loans[0])
+    before = figures(database, loans[0])
 
     def unit(session: Session) -> Posted:
         return post_write_down(session, loan_id=loans[0], parts={"principal": 5_000}, line_ref="D1", **SAID)
 
     first, again = database.write(unit), database.write(unit)
 
-    (after,) = _figures(database, loans[0])
+    (after,) = figures(database, loans[0])
     assert (after["principal_forgiven_minor"], after["principal_paid_minor"]) == (5_000, 0)
     assert (first.repeated, again) == (False, Posted(first.line_id, repeated=True))
-    _proved(database)
-    _undo(database, first.line_id, "R1")
-    assert _figures(database, loans[0]) == before
+    proved(database)
+    undo(database, first.line_id, "R1")
+    assert figures(database, loans[0]) == before
 
 
 def test_unplaced_money_moves_to_the_components_of_another_loan_and_back(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    _pay(database, loans[0], suspense=5_000)
-    before = _figures(database, *loans)
+    pay(database, loans[0], suspense=5_000)
+    before = figures(database, *loans)
 
-    moved = _move(database, loans, "T1", {"suspense": 5_000}, {"interest": 3_000, "principal": 2_000})
-    again = _move(database, loans, "T1", {"suspense": 5_000}, {"interest": 3_000, "principal": 2_000})
+    moved = move(database, loans, "T1", {"suspense": 5_000}, {"interest": 3_000, "principal": 2_000})
+    again = move(database, loans, "T1", {"suspense": 5_000}, {"interest": 3_000, "principal": 2_000})
 
-    one, two = _figures(database, *loans)
+    one, two = figures(database, *loans)
     assert again == Posted(moved.line_id, repeated=True)
     assert one["suspense_minor"] == 0
     assert (two["interest_paid_minor"], two["principal_paid_minor"]) == (3_000, 2_000)
-    _proved(database)
-    _undo(database, moved.line_id, "R1")
-    assert _figures(database, *loans) == before
-    _proved(database)
+    proved(database)
+    undo(database, moved.line_id, "R1")
+    assert figures(database, *loans) == before
+    proved(database)
 
 
 def test_within_one_loan_money_changes_its_component(database: Database, loans: tuple[int, int]) -> None:
-    _pay(database, loans[0], principal=500)
+    pay(database, loans[0], principal=500)
 
-    _move(database, (loans[0], loans[0]), "T1", {"principal": 500}, {"interest": 400, "principal": 100})
+    move(database, (loans[0], loans[0]), "T1", {"principal": 500}, {"interest": 400, "principal": 100})
 
-    (after,) = _figures(database, loans[0])
+    (after,) = figures(database, loans[0])
     assert (after["interest_paid_minor"], after["principal_paid_minor"]) == (400, 100)
-    _proved(database)
+    proved(database)
 
 
 @pytest.mark.parametrize(
@@ -309,17 +232,17 @@ def test_a_move_that_cannot_be_is_refused_and_changes_nothing(
     ref: str,
     reason: str,
 ) -> None:
-    _pay(database, loans[0], suspense=5_000)
-    before = _figures(database, *loans)
+    pay(database, loans[0], suspense=5_000)
+    before = figures(database, *loans)
 
     with pytest.raises(UnableToPost, match=reason):
-        _move(database, loans, ref, take, give)
+        move(database, loans, ref, take, give)
 
-    assert _figures(database, *loans) == before
+    assert figures(database, *loans) == before
 
 
 def test_money_never_moves_across_currencies(database: Database, loans: tuple[int, int]) -> None:
-    _pay(database, loans[0], suspense=5_000)
+    pay(database, loans[0], suspense=5_000)
 
     def foreign(session: Session) -> None:
         loan = session.get(Loan, loans[1])
@@ -329,52 +252,52 @@ def test_money_never_moves_across_currencies(database: Database, loans: tuple[in
     database.write(foreign)
 
     with pytest.raises(UnableToPost, match="currency"):
-        _move(database, loans, "T1", {"suspense": 5_000}, {"interest": 5_000})
+        move(database, loans, "T1", {"suspense": 5_000}, {"interest": 5_000})
 
 
 def test_a_charge_back_brings_moved_money_back_first_and_a_refund_does_not(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    before = _figures(database, *loans)
-    paid = _pay(database, loans[0], suspense=5_000)
-    _move(database, loans, "T1", {"suspense": 2_000}, {"interest": 2_000})
-    _move(database, loans, "T2", {"suspense": 3_000}, {"principal": 3_000})
+    before = figures(database, *loans)
+    paid = pay(database, loans[0], suspense=5_000)
+    move(database, loans, "T1", {"suspense": 2_000}, {"interest": 2_000})
+    move(database, loans, "T2", {"suspense": 3_000}, {"principal": 3_000})
 
     with pytest.raises(UnableToPost, match="moved suspense"):
-        _take(database, paid, "X1", suspense=5_000)
-    _take(database, paid, "X2", post=post_charge_back, suspense=5_000)
+        take(database, paid, "X1", suspense=5_000)
+    take(database, paid, "X2", post=post_charge_back, suspense=5_000)
 
-    assert _figures(database, *loans) == before
-    _proved(database)
+    assert figures(database, *loans) == before
+    proved(database)
 
 
 @pytest.mark.parametrize("at_once", [2, 8])
 def test_refunds_of_one_payment_at_once_never_exceed_it(
     database: Database, loans: tuple[int, int], at_once: int
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    _pay(database, loans[0], "P2", interest=1_000)
-    outcomes = _at_once(at_once, lambda number: _take(database, paid, f"X{number}", interest=6_000))
+    paid = pay(database, loans[0], interest=9_000)
+    pay(database, loans[0], "P2", interest=1_000)
+    outcomes = _at_once(at_once, lambda number: take(database, paid, f"X{number}", interest=6_000))
 
     assert sorted(outcomes) == ["done", *["taken"] * (at_once - 1)]
-    assert _figures(database, loans[0])[0]["interest_paid_minor"] == 4_000
-    _proved(database)
+    assert figures(database, loans[0])[0]["interest_paid_minor"] == 4_000
+    proved(database)
 
 
 def test_moves_of_the_same_money_at_once_move_it_once(database: Database, loans: tuple[int, int]) -> None:
-    _pay(database, loans[0], suspense=5_000)
+    pay(database, loans[0], suspense=5_000)
     there, within = loans, (loans[0], loans[0])
 
     outcomes = _at_once(
         6,
-        lambda number: _move(
+        lambda number: move(
             database, there if number % 2 else within, f"T{number}", {"suspense": 5_000}, {"interest": 5_000}
         ),
     )
 
     assert sorted(outcomes) == ["done", *["moved"] * 5]
-    assert sum(one["interest_paid_minor"] for one in _figures(database, *loans)) == 5_000
-    _proved(database)
+    assert sum(one["interest_paid_minor"] for one in figures(database, *loans)) == 5_000
+    proved(database)
 
 
 def _at_once(count: int, act: Callable[[int], object]) -> list[str]:
@@ -406,8 +329,8 @@ def _bare(loan_id: int, line_id: int | None, ref: str, minor: int, kind: str = "
 def test_the_database_itself_refuses_to_take_back_more_than_was_paid(
     database: Database, loans: tuple[int, int], kind: str
 ) -> None:
-    paid = _pay(database, loans[0], interest=9_000)
-    other = _pay(database, loans[1], "P2", interest=9_000)
+    paid = pay(database, loans[0], interest=9_000)
+    other = pay(database, loans[1], "P2", interest=9_000)
     database.write(lambda session: session.execute(_bare(loans[0], paid, "X1", 5_000, kind)))
 
     for line_id, minor in ((paid, 4_001), (None, 1), (other, 1), (paid, -1)):
@@ -425,7 +348,7 @@ def test_who_takes_while_another_takes_waits_and_counts_it(
     database: Database, loans: tuple[int, int]
 ) -> None:
     """Past every operation: the second insert comes while the first is not committed yet."""
-    paid = _pay(database, loans[0], interest=9_000)
+    paid = pay(database, loans[0], interest=9_000)
     ended, outcomes = threading.Event(), list[str]()
 
     def second() -> None:
@@ -463,7 +386,7 @@ def test_the_database_refuses_a_balance_below_nought(
 
 
 def test_the_self_check_finds_a_transfer_with_one_line(database: Database, loans: tuple[int, int]) -> None:
-    _pay(database, loans[0], interest=9_000)
+    pay(database, loans[0], interest=9_000)
 
     def unit(session: Session) -> None:
         session.execute(_bare(loans[0], None, "T1-out", 1_000, "transfer"))
@@ -482,26 +405,26 @@ def test_when_the_bank_undoes_a_payment_its_moved_money_comes_back(
     """The bank posts more payments of interest than there was interest; the rest waits. Then it undoes one."""
     first = _core(database, loans[0], "B1", "payment", interest=-9_000)
     _core(database, loans[0], "B2", "payment", interest=-9_000)
-    assert _figures(database, loans[0])[0]["suspense_minor"] == 8_000
+    assert figures(database, loans[0])[0]["suspense_minor"] == 8_000
 
     _core(database, loans[0], "B3", "reversal", first, interest=9_000)
 
-    (after,) = _figures(database, loans[0])
+    (after,) = figures(database, loans[0])
     assert (after["interest_paid_minor"], after["suspense_minor"]) == (9_000, 0)
-    _proved(database)
+    proved(database)
 
 
 def test_a_refund_gives_way_when_the_bank_undoes_the_payment_itself(
     database: Database, loans: tuple[int, int]
 ) -> None:
-    before = _figures(database, loans[0])
+    before = figures(database, loans[0])
     paid = _core(database, loans[0], "B1", "payment", interest=-9_000)
-    _take(database, paid, "X1", interest=4_000)
+    take(database, paid, "X1", interest=4_000)
 
     _core(database, loans[0], "B2", "reversal", paid, interest=9_000)
 
-    assert _figures(database, loans[0]) == before
-    _proved(database)
+    assert figures(database, loans[0]) == before
+    proved(database)
 
 
 def _core(
@@ -518,132 +441,3 @@ def _core(
         return made
 
     return database.write(unit)
-
-
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["pay", "refund", "charge_back", "waive", "write_down", "move", "undo", "undo"]),
-        st.integers(0, 1),
-        st.integers(0, 30),
-        st.sampled_from([1, 500, 4_000, 9_999]),
-        st.sampled_from(PLACES),
-    ),
-    min_size=4,
-    max_size=14,
-)
-
-
-@given(steps=STEPS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_posted_and_undone_in_any_order(
-    sqlite_database: Database, keys: Keys, steps: list[tuple[str, int, int, int, str]]
-) -> None:
-    """M1, M3, M6, M8, M11, M14 after every step; a refused step changes nothing; and undoing the last
-    step gives exactly the figures from before it."""
-    loans = _fresh(sqlite_database, keys)
-    for number, step in enumerate(steps):
-        before = _figures(sqlite_database, *loans)
-        try:
-            line_id = _act(sqlite_database, loans, f"S{loans[0]}-{number}", *step)
-        except UnableToPost:
-            assert _figures(sqlite_database, *loans) == before
-            continue
-        after = _figures(sqlite_database, *loans)
-        _holds(sqlite_database, loans, step[0], before, after)
-        if line_id is not None and step[0] != "undo" and number == len(steps) - 1:
-            _undo(sqlite_database, line_id, f"Z{loans[0]}-{number}")
-            assert _figures(sqlite_database, *loans) == before
-    _proved(sqlite_database)
-
-
-def _fresh(database: Database, keys: Keys) -> tuple[int, int]:
-    def unit(session: Session) -> tuple[int, int]:
-        mark = (session.scalar(select(func.count()).select_from(Loan)) or 0) + 1
-        who = people.borrower(session, keys, customer_ref=f"C{mark}", name="林", phone=f"199{mark:08}")
-        made = [people.loan(session, borrower_id=who, loan_ref=f"L{mark}-{one}") for one in (1, 2)]
-        rebalance(session, loan_ids=made, as_of=TODAY, now=BANK_MORNING)
-        return made[0], made[1]
-
-    return database.write(unit)
-
-
-def _act(
-    database: Database,
-    loans: tuple[int, int],
-    ref: str,
-    what: str,
-    which: int,
-    pick: int,
-    minor: int,
-    place: str,
-) -> int | None:
-    """One step on one of the loans; the line it made."""
-    here = loans[which]
-    parts, suspense = ({}, minor) if place == "suspense" else ({place: minor}, 0)
-    if what == "pay":
-        return _pay(database, here, ref, suspense=suspense, **parts)
-    if what in ("waive", "write_down"):
-        post = post_waiver if what == "waive" else post_write_down
-        return database.write(
-            lambda session: post(session, loan_id=here, parts=parts, line_ref=ref, **SAID).line_id
-        )
-    if what == "move":
-        give = {PLACES[pick % len(PLACES)]: minor}
-        return _move(database, (here, loans[pick % 2]), ref, {place: minor}, give).line_id
-    kinds = (
-        ("payment",)
-        if what != "undo"
-        else ("payment", "waiver", "write_down", "refund", "charge_back", "transfer")
-    )
-    with database.read() as connection:
-        known = connection.scalars(
-            select(LedgerLine.id).where(LedgerLine.loan_id.in_(loans), LedgerLine.kind.in_(kinds))
-        ).all()
-    if not known:
-        return None
-    line_id = known[pick % len(known)]
-    if what == "undo":
-        return _undo(database, line_id, ref).line_id
-    post = post_refund if what == "refund" else post_charge_back
-    return _take(database, line_id, ref, post=post, suspense=suspense, **parts).line_id
-
-
-def _holds(
-    database: Database, loans: tuple[int, int], what: str, before: list[Any], after: list[Any]
-) -> None:
-    for row in after:
-        for name in COMPONENTS:
-            owed, paid, forgiven = (row[f"{name}_{one}_minor"] for one in ("owed", "paid", "forgiven"))
-            assert min(paid, forgiven, owed - paid - forgiven) >= 0
-        assert row["suspense_minor"] >= 0
-    if what in ("pay", "waive", "write_down"):
-        assert all(_left(new) <= _left(old) for old, new in zip(before, after, strict=True))
-    if what == "move":
-        assert sum(map(_net, before)) == sum(map(_net, after))
-    with database.read() as connection:
-        gross, net = _received(connection, loans)
-    assert 0 <= net <= gross
-
-
-def _left(row: Mapping[str, int]) -> int:
-    return sum(
-        row[f"{name}_owed_minor"] - row[f"{name}_paid_minor"] - row[f"{name}_forgiven_minor"]
-        for name in COMPONENTS
-    )
-
-
-def _net(row: Mapping[str, int]) -> int:
-    return _left(row) - row["suspense_minor"]
-
-
-def _received(connection: Any, loans: tuple[int, int]) -> tuple[int, int]:
-    """All that came in, and what of it is still here."""
-    whole = sum((getattr(LedgerLine, f"{name}_minor") for name in PLACES[1:]), start=LedgerLine.cost_minor)
-    came = select(func.coalesce(-func.sum(whole), 0)).where(LedgerLine.loan_id.in_(loans))
-    gross = connection.scalar(came.where(LedgerLine.kind == "payment"))
-    held = connection.execute(select(LoanBalance.__table__).where(LoanBalance.loan_id.in_(loans)))
-    paid = sum(
-        row._mapping["suspense_minor"] + sum(row._mapping[f"{name}_paid_minor"] for name in COMPONENTS)
-        for row in held
-    )
-    return int(gross), int(paid)
