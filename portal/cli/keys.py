@@ -23,11 +23,11 @@ AHEAD = timedelta(hours=1)
 
 @group.command("list")
 def list_keys() -> None:
-    """Each key of the published set with its time; `signs` stands at the one in use."""
+    """Each key of the published set with its time: the one that signs, others (earlier or next), revoked ones."""
     portal = installation()
     for key in portal.ring.keys:
-        state = "signs" if key.key_id == portal.signer.key_id else "earlier"
-        state = "revoked" if key.revoked_at else state
+        in_use = key.key_id == portal.signer.key_id and key.may_sign(_now())
+        state = "revoked" if key.revoked_at else "signs" if in_use else "other"
         click.echo(f"{key.key_id}  {state:8} {_day(key.since)} – {_day(key.until)} {key.reason}".rstrip())
 
 
@@ -40,8 +40,7 @@ def rotate(key_file: Path, seed_file: Path) -> None:
     (PORTAL_SIGNING_SEED); the old seed may then be destroyed."""
     portal = installation()
     now = _now()
-    seed = secrets.token_bytes(32)
-    new = Signer.from_seed(seed)
+    seed, new = _new_key()
     starts = now + AHEAD
     ring = portal.ring.rotated(PublishedKey(new.key_id, new.public, since=now), at=starts + AHEAD)
     _write_secret(seed_file, base64.b64encode(seed).decode())
@@ -65,6 +64,15 @@ def revoke(key_id: str, reason: str, key_file: Path) -> None:
         raise CannotRun(f"密钥集中没有 {key_id}。\nNo key {key_id} in the set.") from None
     _write_set(key_file, ring)
     click.echo(f"{key_id} is revoked in {key_file}; put it on every host and restart")
+
+
+def _new_key() -> tuple[bytes, Signer]:
+    """A new secret and its key; one whose id begins with a dash would read as an option of a command."""
+    while True:
+        seed = secrets.token_bytes(32)
+        signer = Signer.from_seed(seed)
+        if signer.key_id[0].isalnum():
+            return seed, signer
 
 
 def _now() -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, or_, select
 
 from portal.access import codes
 from portal.accounts.as_of import balances_as_of
@@ -90,7 +90,7 @@ def waiting_for_paper(connection: Connection, channel: str, *, today: date, now:
 
 def printable(connection: Connection, keys: Keys, asked: str, *, today: date, now: datetime) -> Printable:
     """The notice with the code or the number `asked`. Raises NotPrintable."""
-    row = connection.execute(_notice(keys, asked)).one_or_none()
+    row = connection.execute(_notice(keys, asked)).first()
     if row is None:
         raise NotPrintable("unknown", asked)
     _refuse(connection, row, today, now)
@@ -118,8 +118,11 @@ def printable(connection: Connection, keys: Keys, asked: str, *, today: date, no
 
 
 def _notice(keys: Keys, asked: str) -> Any:
-    digest = codes.digest_of(keys, codes.normalise(asked))
-    named = Notice.code_digest == digest if digest else Notice.notice_ref == asked.strip()
+    """By number or code: a number may look like a code of another kind, and is then still a number."""
+    named = Notice.notice_ref == asked.strip()
+    plain = codes.normalise(asked)
+    if codes.kind_of(plain) == "code":
+        named = or_(named, Notice.code_digest == codes.digest_of(keys, plain))
     return (
         select(
             Notice.id,

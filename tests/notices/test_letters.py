@@ -197,6 +197,23 @@ def test_where_the_book_gives_another_sum_the_stated_amount_stands_alone(press: 
     assert "12,120.00" not in page
 
 
+def test_a_number_that_looks_like_a_code_is_a_number(press: Press) -> None:
+    from sqlalchemy import update
+
+    from portal.notices.models import Notice
+
+    for ref in (codes.with_check("N2026110010"), codes.with_check("N20261100101")):
+        assert codes.kind_of(ref)
+        named = update(Notice).where(Notice.id == press.notice("N-L").notice_id)
+        press.database.write(
+            lambda session, ref=ref, named=named: session.execute(named.values(notice_ref=ref)) and None
+        )  # type: ignore[misc]
+        assert press.notice(ref).channel == "letter"
+        press.database.write(
+            lambda session, named=named: session.execute(named.values(notice_ref="N-L")) and None
+        )  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("asked", ["N-0", "7KQF-3MWD-01ABC", ""])
 def test_what_is_not_there_is_not_printed(press: Press, asked: str) -> None:
     with pytest.raises(NotPrintable, match="unknown"):
