@@ -69,6 +69,10 @@ class WorkingDays:
             return self.overrides[day]
         return bool(_national(self.country).is_working_day(day))
 
+    def is_holiday(self, day: date) -> bool:
+        """Whether `day` is a Sunday or a public holiday: what clear days of notice leave out."""
+        return day.weekday() == 6 or day in _national(self.country)
+
     def next_open(self, day: date) -> date:
         """`day` itself when open, else the next open day."""
         while not self.is_open(day):

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, abort, redirect, render_template, url_for
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
-from portal.demo import FIRST_BORROWER, phones, refuse_production, seed
+from portal.demo import FIRST_BORROWER, phones, refuse_production, seed, visits
 from portal.web.context import portal
 
 blueprint = Blueprint("demo", __name__, url_prefix="/demo")
@@ -54,14 +54,16 @@ def staff() -> str:
     now = p.clock.real_now()
     with p.db.read() as connection:
         secrets = phones.totp_secrets(connection, p.keys)
+        doors = visits.doors_today(connection, now=p.clock.now())
     accounts = [
         (account, pyotp.TOTP(secrets[account.login]).at(int(now.timestamp())))
-        for account in seed.ACCOUNTS
+        for account in (*seed.ACCOUNTS, *seed.OFFICERS)
         if account.login in secrets
     ]
     return render_template(
         "demo/staff/page.html",
         accounts=accounts,
+        doors=doors,
         seconds_left=30 - int(now.timestamp()) % 30,
         testing=f"{p.settings.stripe_api_base}/testing" if p.settings.stripe_api_base else "",
     )

@@ -19,6 +19,7 @@ from portal.documents.operations import Claim, Original, PageRow
 from portal.documents.rendering import RenderedPage, Unreadable, render
 from portal.gateways.storage import AlreadyStored, NotStored, Storage, new_key
 from portal.keys import Keys, Unsealable
+from portal.visits.photos import photo_refs
 
 #: Children at once in one server process: each may take half a gigabyte.
 CHILDREN = 2

@@ -198,6 +198,11 @@ VISITS = Merge(
     updates={
         "state": f"CASE WHEN {_FOLLOWS} THEN s.state ELSE t.state END",
         "off_reason": f"CASE WHEN {_FOLLOWS} THEN {_OFF} ELSE t.off_reason END",
+        # what the borrower moved stays moved until the bank's file names another hour than it did then
+        "starts_at": "CASE WHEN s.starts_at = t.moved_from THEN t.starts_at ELSE s.starts_at END",
+        "ends_at": "CASE WHEN s.starts_at = t.moved_from THEN t.ends_at ELSE s.ends_at END",
+        "moved_from": "CASE WHEN s.starts_at = t.moved_from THEN t.moved_from END",
+        "address_sealed": "CASE WHEN t.place_asked_sealed IS NULL THEN s.address_sealed ELSE t.address_sealed END",
     },
 )
 #: field of the loans file -> the column it ends in, where that is called otherwise

@@ -29,6 +29,7 @@ from portal.intake.sums import JOINS, line_count, sum_of
 from portal.keys import Keys
 from portal.notices.operations import sync_faces
 from portal.payments.posted_back import posted_back
+from portal.visits.changes import refuse_unwanted
 from portal.visits.models import Visit
 from portal.visits.operations import cancel_visits, pause_visits
 
@@ -145,6 +146,7 @@ class BatchWriter:
         for borrower_id, kind, reason in self.session.execute(statement).all():
             move = cancel_visits if kind == "stop" else pause_visits
             move(self.session, borrower_id=borrower_id, reason=reason, actor=OPERATOR, now=self.now)
+        refuse_unwanted(self.session, now=self.now)
 
     def _balances(self) -> None:
         """Every loan moves to the business date: an instalment can fall due without a line. Loans on which

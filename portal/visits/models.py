@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import Date, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Row
@@ -45,6 +45,8 @@ class Visit(Row):
     #: why it is off: "bank", "proposal_open", "plan_in_force", "borrower", "no_visits"
     off_reason: Mapped[str | None] = mapped_column(String(24))
     batch_sequence: Mapped[int]
+    #: the bank's hour that the borrower moved the visit away from
+    moved_from: Mapped[datetime | None]
     #: another place that the borrower asked for, as they wrote it
     place_asked_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     __table_args__ = (
@@ -52,4 +54,21 @@ class Visit(Row):
         Index("ix_visit_lead", "lead_officer_id", "starts_at"),
         Index("ix_visit_second", "second_officer_id", "starts_at"),
         Index("ix_visit_notice", "notice_id"),
+    )
+
+
+class NoVisits(Row):
+    """A borrower asked for no visits at all. Messages, letters and calls are not touched by it."""
+
+    __tablename__ = "no_visits"
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    lifted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "uq_no_visits_in_force",
+            "borrower_id",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
     )

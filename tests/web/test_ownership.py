@@ -12,17 +12,21 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from portal.documents.models import Document
+from portal.gateways.storage import new_key
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments.models import Payment
 from portal.payments.operations import create_attempt
 from portal.signing import Signer
+from portal.visits.models import Officer
+from portal.visits.photos import sealed_photo
 from tests import people
 from tests.documents import corpus
 from tests.intake.conftest import contents
 from tests.plans.people import Story
 from tests.plans.test_operations import payment as paid_in
 from tests.plans.test_operations import receive
+from tests.visits.door import announced
 from tests.web.borrower.test_balance import notice
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
@@ -110,6 +114,11 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.propose.receipt": of_proposal,
         "borrower.situation.sent": {"reference": report},
     }
+    lead = story.write(lambda s: people.officer(s, story.keys))
+    story.write(lambda s: announced(s, story.keys, borrower_id=story.lin, officer_id=lead))
+    made |= {f"borrower.visits.{name}": {"visit_ref": "V1"} for name in VISITS}
+    story.write(lambda s: s.execute(update(Officer).values(photo_ref=photo_of_officer(client))))
+    made["borrower.visits.photo"] = {"visit_ref": "V1", "number": 1}
     made |= {f"borrower.pay.{name}": {"reference": payment} for name in ("payment", "receipt", "ask", "stop")}
     made |= {f"borrower.pay_links.{name}": {"reference": link} for name in ("link", "revoke")}
     made |= {f"borrower.agreement.{name}": of_proposal for name in AGREEING}
@@ -118,9 +127,17 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
 
 
 AGREEING = ("page", "send_code", "confirm_page", "confirm")
+VISITS = ("door", "change", "move", "place", "refuse")
 STATEMENTS = ("paper", "document", "table", "signed", "book")
 #: What these name is nobody's: a currency and a figure of the borrower who asks.
 NOBODYS = {"borrower.balance.total", "borrower.why.plan"}
+
+
+def photo_of_officer(client: FlaskClient) -> str:
+    """A picture in the store; where it lies."""
+    portal, photo_ref = client.application.extensions["portal"], new_key()
+    portal.store.put(photo_ref, sealed_photo(portal.keys, b"a picture"))
+    return photo_ref
 
 
 def tell(client: FlaskClient, csrf: str) -> str:

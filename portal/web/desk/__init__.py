@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from portal.web.desk import (
     cases,
+    contacts,
     dashboard,
     documents,
     imports,
@@ -14,11 +15,13 @@ from portal.web.desk import (
     reconciliation,
     sign_in,
     suspense,
+    visits,
 )
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 for feature in (
     cases,
+    contacts,
     dashboard,
     documents,
     imports,
@@ -27,5 +30,6 @@ for feature in (
     reconciliation,
     sign_in,
     suspense,
+    visits,
 ):
     blueprint.register_blueprint(feature.blueprint)
