@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection, select
@@ -186,8 +186,21 @@ def _wishes(connection: Connection | Session, borrower_ids: Collection[int]) -> 
         .order_by(ContactWish.id)
     )
     for row in rows:
-        without = frozenset[str]()
-        without |= _NO_CALLS if row.no_calls else without
-        without |= _NO_MESSAGES if row.no_messages else without
-        without |= _NO_VISITS if row.no_visits else without
-        yield row.borrower_id, Wished(row.created_at, Wishes(without, row.opens, row.closes))
+        wishes = wishes_of(row.no_calls, row.no_messages, row.no_visits, row.opens_minute, row.closes_minute)
+        yield row.borrower_id, Wished(row.created_at, wishes)
+
+
+def wishes_of(
+    no_calls: bool, no_messages: bool, no_visits: bool, opens_minute: int | None, closes_minute: int | None
+) -> Wishes:
+    """A row of wishes as the rule looks at it."""
+    without = frozenset[str]()
+    without |= _NO_CALLS if no_calls else without
+    without |= _NO_MESSAGES if no_messages else without
+    without |= _NO_VISITS if no_visits else without
+    return Wishes(without, clock(opens_minute), clock(closes_minute))
+
+
+def clock(minute: int | None) -> time | None:
+    """A minute of the day as a time."""
+    return None if minute is None else time(minute // 60, minute % 60)

@@ -238,8 +238,8 @@ def wish(session: Session, *, borrower_id: int, wish: Wish, pack: Jurisdiction, 
             no_calls=wish.no_calls,
             no_messages=wish.no_messages,
             no_visits=wish.no_visits,
-            opens=wish.opens,
-            closes=wish.closes,
+            opens_minute=_minute(wish.opens),
+            closes_minute=_minute(wish.closes),
         )
     )
     session.flush()
@@ -253,6 +253,10 @@ def wish(session: Session, *, borrower_id: int, wish: Wish, pack: Jurisdiction, 
         now=now,
         facts={"without": without, "hours": wish.opens is not None},
     )
+
+
+def _minute(of: time | None) -> int | None:
+    return None if of is None else of.hour * 60 + of.minute
 
 
 def _check_hours(wish: Wish, pack: Jurisdiction) -> None:

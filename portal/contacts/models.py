@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, String, Time, UniqueConstraint, text
+from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Row, append_only
@@ -128,8 +128,9 @@ class ContactWish(Row):
     no_calls: Mapped[bool]
     no_messages: Mapped[bool]
     no_visits: Mapped[bool]
-    opens: Mapped[time | None] = mapped_column(Time)
-    closes: Mapped[time | None] = mapped_column(Time)
+    #: hours that suit, in minutes of the day on the bank's clock; both or neither
+    opens_minute: Mapped[int | None]
+    closes_minute: Mapped[int | None]
 
 
 append_only(ContactWish.__table__)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.orm import Session
 
+from portal.contacts.ground import may_contact as may_contact
 from portal.contacts.models import Agency, Hold
 
 

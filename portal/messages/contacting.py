@@ -48,10 +48,12 @@ class Sent:
     asked_for: bool
 
 
-def weigh(session: Session, candidates: Sequence[Row[Any]], *, rules: Rules, now: datetime) -> Weighed:
+def weigh(
+    session: Session, candidates: Sequence[Row[*tuple[Any, ...]]], *, rules: Rules, now: datetime
+) -> Weighed:
     """Measure the reminders among the candidates, each with those let through before it."""
     at = now.astimezone(rules.zone)
-    people = sorted({row.borrower_id for row in candidates if _presses(row)})
+    people: list[int] = sorted({row.borrower_id for row in candidates if _presses(row)})
     if not people:
         return Weighed(tuple(row.id for row in candidates), ())
     # two workers do not weigh one person's reminders at once; others may refer to the row meanwhile
@@ -87,7 +89,7 @@ def weigh(session: Session, candidates: Sequence[Row[Any]], *, rules: Rules, now
     return Weighed(tuple(may), tuple(later))
 
 
-def _presses(row: Row[Any]) -> bool:
+def _presses(row: Row[*tuple[Any, ...]]) -> bool:
     return row.kind == PRESSING and not row.asked_for and row.borrower_id is not None
 
 
@@ -103,7 +105,8 @@ def _under_way(session: Session, people: Collection[int], at: datetime) -> dict[
     )
     found: dict[int, list[Past]] = defaultdict(list)
     for borrower_id, digest in rows:
-        found[borrower_id].append(Past("sms", at, "unknown", digest))
+        if borrower_id is not None:
+            found[borrower_id].append(Past("sms", at, "unknown", digest))
     return found
 
 

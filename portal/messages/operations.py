@@ -287,7 +287,7 @@ def sweep(session: Session, *, keys: Keys, rules: Rules, real_now: datetime, now
 
 def _close(
     session: Session, action: Action, state: State, when: ColumnElement[bool], *, real_now: datetime
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[*tuple[Any, ...]]]:
     closed = session.execute(
         update(Message)
         .where(Message.state == state, when)

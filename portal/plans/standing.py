@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -34,9 +35,12 @@ from portal.access.models import Challenge
 from portal.accounts.explanation import Since, fallen_due, itemised
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, LineView, LoanView, line_view
-from portal.contacts.models import Hold
+from portal.contacts.ground import NO_WISHES, wishes_of
+from portal.contacts.models import ContactWish, Hold
+from portal.contacts.rule import MayContact, Rest, Wishes, decide
 from portal.dates import add_months
 from portal.db import UtcDateTime
+from portal.jurisdictions import Jurisdiction
 from portal.money import Money
 from portal.notices.models import Notice, NoticeLoan
 from portal.plans.lifecycle import OPEN, PlanState
@@ -93,6 +97,9 @@ class Standing:
     holds: Mapping[str, str] = field(default_factory=dict)
     proposal: OpenProposal | None = None
     plan_ref: str | None = None
+    #: the same holds with their time, and how the borrower wants to be contacted: what the rule looks at
+    rests: tuple[Rest, ...] = ()
+    wishes: Wishes = NO_WISHES
 
 
 def standing_for(
@@ -131,6 +138,8 @@ def standing_of(rows: Iterable[tuple[Any, ...]]) -> Standing:
         holds={fact["code"]: fact["state"] for fact in parts.get("hold", ())},
         proposal=_proposal(proposal[0]) if proposal else None,
         plan_ref=plan[0]["ref"] if plan else None,
+        rests=tuple(Rest(fact["code"], fact["starts_at"], fact["ends_at"]) for fact in parts.get("hold", ())),
+        wishes=_wishes(parts.get("wish", [])),
     )
 
 
@@ -183,6 +192,41 @@ def ladder_of(standing: Standing, *, now: datetime, local: Callable[[datetime], 
         paused_visit=next((visit for visit in coming if visit.state == "paused"), None),
         legal_since=local(legal[0].issued_at).date() if legal else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The step after the furthest one taken: ``sms``, ``visit`` or ``lawyer_letter``. `may` says whether it
+    could be taken now, and else from when on and what stands against it."""
+
+    step: str
+    may: MayContact
+
+
+def next_step_of(
+    ladder: Ladder,
+    standing: Standing,
+    *,
+    now: datetime,
+    local: Callable[[datetime], datetime],
+    pack: Jurisdiction,
+) -> NextStep | None:
+    """What could come next and when at the earliest; None where every step of the ladder was taken."""
+    step = {"": "sms", "reminder": "visit", "visit": "lawyer_letter"}.get(ladder.here)
+    if step is None:
+        return None
+    may = decide(
+        (), at_local=local(now), channel=step, pack=pack, holds=standing.rests, wishes=standing.wishes
+    )
+    return NextStep(step, may)
+
+
+def _wishes(facts: list[dict[str, Any]]) -> Wishes:
+    if not facts:
+        return NO_WISHES
+    fact = facts[0]
+    bits = fact["mark"]
+    return wishes_of(bool(bits & 1), bool(bits & 2), bool(bits & 4), fact["loan_id"], fact["minor"])
 
 
 def _posted(line: LineView) -> tuple[date, int]:
@@ -263,6 +307,7 @@ def _table(model: type) -> Table:
 
 
 _CHALLENGES, _HOLDS, _NOTICES, _NAMED = map(_table, (Challenge, Hold, Notice, NoticeLoan))
+_WISHES = _table(ContactWish)
 _LEDGER, _LOANS, _VISITS = map(_table, (LedgerLine, Loan, Visit))
 _NEGOTIATIONS, _PROPOSALS, _PLANS = map(_table, (Negotiation, Proposal, Plan))
 _UNDONE = _LEDGER.alias("undone")
@@ -345,12 +390,29 @@ def _contact_parts() -> tuple[Select[Any], ...]:
         starts_at=_VISITS.c.starts_at,
         ends_at=_VISITS.c.ends_at,
     ).where(_VISITS.c.borrower_id == _BORROWER)
-    holds = _part("hold", _HOLDS, code=_HOLDS.c.reason, state=_HOLDS.c.kind).where(
+    holds = _part(
+        "hold",
+        _HOLDS,
+        code=_HOLDS.c.reason,
+        state=_HOLDS.c.kind,
+        starts_at=_HOLDS.c.created_at,
+        ends_at=_HOLDS.c.ends_at,
+    ).where(
         _HOLDS.c.borrower_id == _BORROWER,
         _HOLDS.c.lifted_at.is_(None),
         or_(_HOLDS.c.ends_at.is_(None), _HOLDS.c.ends_at > _NOW),
     )
-    return visits, holds
+    latest = select(func.max(_WISHES.c.id)).where(_WISHES.c.borrower_id == _BORROWER).scalar_subquery()
+    bits = (
+        case((_WISHES.c.no_calls, 1), else_=0)
+        + case((_WISHES.c.no_messages, 2), else_=0)
+        + case((_WISHES.c.no_visits, 4), else_=0)
+    )
+    # the hours stand in columns of whole numbers that this part has no other use for
+    wishes = _part(
+        "wish", _WISHES, mark=bits, loan_id=_WISHES.c.opens_minute, minor=_WISHES.c.closes_minute
+    ).where(_WISHES.c.id == latest)
+    return visits, holds, wishes
 
 
 def _plan_parts() -> tuple[Select[Any], ...]:

@@ -229,5 +229,6 @@ def test_one_contact_more_never_makes_it_more_permissive(
     ]
 
     assert answers[0].allowed or not answers[1].allowed
-    assert answers[0].earliest is not None and answers[1].earliest is not None
+    assert answers[0].earliest is not None
+    assert answers[1].earliest is not None
     assert answers[0].earliest <= answers[1].earliest

@@ -49,11 +49,19 @@ def page(borrower: SignedInBorrower) -> str:
 
     def make() -> str:
         balance, standing = queries.balance_of(loans), standings.standing_of(around)
+        ladder = standings.ladder_of(standing, now=now, local=p.clock.local)
         return render_template(
             "borrower/balance/page.html",
             balance=balance,
             standing=standing,
-            ladder=standings.ladder_of(standing, now=now, local=p.clock.local),
+            ladder=ladder,
+            next_step=standings.next_step_of(
+                ladder,
+                standing,
+                now=now,
+                local=p.clock.local,
+                pack=jurisdictions.pack(p.settings.bank.jurisdiction),
+            ),
             orders=allocation_orders(balance.loans),
             address_of=address_of,
             **since_facts(standing, balance),

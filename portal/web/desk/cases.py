@@ -19,6 +19,7 @@ from portal.plans.standing import past_limitation
 from portal.reviews import operations
 from portal.reviews.four_eyes import Kind, second_person_reasons
 from portal.reviews.offers import assess_counter, blocking
+from portal.reviews.reached import reached
 from portal.reviews.ruling import Choice, Incomplete, ScreenIsOld, against
 from portal.reviews.screen import Screen, Viewer, screen_for
 from portal.states import NotAllowed
@@ -261,6 +262,15 @@ def _page(
     p = portal()
     today = p.clock.today()
     paused = (one.starts_at for one in screen.visits if one.state == "paused")
+    with p.db.read() as connection:
+        contacts = reached(
+            connection,
+            p.keys,
+            screen.head.borrower_id,
+            now=p.clock.now(),
+            local=p.clock.local,
+            pack=jurisdictions.pack(p.settings.bank.jurisdiction),
+        )
     html = render_template(
         "desk/cases/page.html",
         staff=staff,
@@ -273,6 +283,7 @@ def _page(
         policy=screen.ground.policy,
         paused_on=next((p.clock.local(at).date() for at in paused), None),
         unsuitable_reasons=UNSUITABLE_REASONS,
+        reached=contacts,
         **_limitation(screen),
         **_offer(screen, form),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 from flask_babel import gettext as _
 
+from portal.contacts import log_queries
+from portal.contacts.lifecycle import BreachState
 from portal.money import EXPONENTS, Money, divide
 from portal.plans.policy import Policy
 from portal.reviews import dashboard
@@ -30,11 +32,13 @@ def page(staff: SignedInStaff) -> str:
             local=p.clock.local,
             promised_days=Policy.of(p.settings.bank).decision_working_days,
         )
+        breaches = log_queries.breach_counts(connection)
     return render_template(
         "desk/dashboard/page.html",
         staff=staff,
         tab="dashboard",
         figures=figures,
+        breaches_open=breaches[BreachState.OPEN],
         in_short=in_short,
         short_unit=short_unit,
     )
