@@ -188,8 +188,8 @@ def _visit_facts(_: Saying, visit: VisitFacts, bank: Bank) -> tuple[tuple[str, s
     if visit.agency_kind != "bank":
         acting = _("%(agency)s, acting for %(bank)s", agency=acting, bank=bank.name(_.language))
     return (
-        (_("Time of the visit"), f"{_.weekday(starts.date())} {starts:%H:%M}–{ends:%H:%M}"),
-        (_("Place of the visit"), _("Your home")),
+        (_("Date and time"), f"{_.weekday(starts.date())} {starts:%H:%M}–{ends:%H:%M}"),
+        (_("Place"), _("Your home")),
         (_("Visitors"), ("; " if _.is_english else "；").join(people)),
         (_("Organisation"), _("%(who)s, phone %(phone)s", who=acting, phone=phone(visit.agency_phone))),
     )
