@@ -19,6 +19,7 @@ from portal.installation import Installation
 from portal.intake import operations as intake
 from portal.intake.operations import Refused
 from portal.keys import Keys
+from portal.schema import metadata
 from portal.settings import Settings
 from portal.visits import officers
 from portal.web.context import clock_of
@@ -58,6 +59,7 @@ def business_date(export: Path) -> date:
 def fill(settings: Settings) -> None:
     """Take in the export, mint and send its notices, open the staff's accounts. Twice changes nothing."""
     refuse_production(settings)
+    assert metadata.sorted_tables  # a batch notes how far each table went: all of them must be known here
     installation = Installation(
         settings=settings,
         db=Database(settings.database_url),
