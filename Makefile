@@ -64,6 +64,7 @@ bench: $(VENV)/bench
 	@$(BIN)/python -m tests.bench.webhooks
 	@$(BIN)/python -m tests.bench.schedules
 	@$(BIN)/python -m tests.bench.amounts
+	@$(BIN)/python -m tests.bench.texts
 	@$(BIN)/python -m tests.bench.intake
 
 # The proofs at full size: five million steps of the machines, every planted bug, a thousand orders of twenty events,

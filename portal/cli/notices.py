@@ -11,7 +11,7 @@ from portal.cli import installation
 from portal.cli.groups import OperatorGroup
 from portal.installation import Installation
 from portal.intake.queries import demonstration_batches
-from portal.notices import operations, queries
+from portal.notices import indexing, operations, queries
 from portal.notices.operations import Sending, Sent
 
 group = OperatorGroup("notices", help="Codes for notices, and the sending of their texts.")
@@ -41,12 +41,29 @@ def send() -> None:
         raise SystemExit(1)
 
 
+@group.command("index")
+def index() -> None:
+    """Store the texts of notices that have a code and no text yet, so that pasted messages can be compared."""
+    click.echo(f"stored the texts of {index_all(installation())} notices")
+
+
+def index_all(portal: Installation) -> int:
+    """Every notice without a stored text, in units of their own; a second run finds nothing to do."""
+    total = 0
+    while count := portal.db.write(
+        lambda session: indexing.index(session, keys=portal.keys, now=portal.clock.now())
+    ):
+        total += count
+    return total
+
+
 def send_all(portal: Installation) -> Sendout:
     """Everything `flask notices send` does, in units of their own; a second run finds nothing to do."""
     with portal.db.read() as connection:
         before = queries.waiting(connection, now=portal.clock.now(), today=portal.clock.today())
         demonstration = demonstration_batches(connection)
     minted = _mint_all(portal, before.unminted)
+    index_all(portal)
     changed = portal.db.write(operations.sync_faces)
     queued, refused = _send_all(portal, demonstration)
     with portal.db.read() as connection:

@@ -174,14 +174,15 @@ def sent(text: str, *, base: str, name: str, code_digest: str, token_digest: str
 
 
 def codes_in(folded: str) -> tuple[str, ...]:
-    """The well-formed notice codes in a folded text, each once, normalised. Four words of plain letters
-    are no code, though one in 32 would pass its check."""
-    found = (
-        codes.normalise(run)
-        for run in _CODE_ANYWHERE.findall(folded)
-        if " " not in run or any(character.isdigit() for character in run)
-    )
+    """The well-formed notice codes in a folded text, each once, normalised. Words of plain letters are no
+    code among other such words, though one such group in 32 would pass its check."""
+    found = (codes.normalise(match.group(1)) for match in _CODE_ANYWHERE.finditer(folded) if _may_be(match))
     return tuple(dict.fromkeys(code for code in found if codes.kind_of(code) == "code"))
+
+
+def _may_be(match: re.Match[str]) -> bool:
+    run, before = match.group(1), match.string[max(0, match.start() - 1) : match.start()]
+    return " " not in run or not before.isascii() or any(character.isdigit() for character in run)
 
 
 def tokens_in(folded: str, *, base: str) -> tuple[str, ...]:
@@ -210,7 +211,7 @@ def compare(
     for reading in _readings(pasted, folded):
         for one in ours:
             for begin, end in bodies(reading, one.signature, digest, sender_digest):
-                found = _walk(reading[begin:end].removesuffix("。"), one, digest)
+                found = _walk(reading[begin:end], one, digest)
                 if found is Outcome.AS_SENT:
                     return found
                 best = min(best, found, key=_RANK.__getitem__)
@@ -231,7 +232,8 @@ def without_breaks(pasted: str) -> str:
 
 
 def _walk(body: str, one: Sent, digest: Digest) -> Outcome:
-    """Along the pieces of `one` for as long as `body` is the same."""
+    """Along the pieces of `one` for as long as `body` is the same. A last stop may be there or not; one where
+    our text goes on was put there by somebody."""
     own = one.own
     pieces, at = _pieces(own), 0
     for number, piece in enumerate(pieces):
@@ -246,7 +248,7 @@ def _walk(body: str, one: Sent, digest: Digest) -> Outcome:
             at = _past(body, at, one.slots[piece], str(following), one.base, digest)
             if at < 0:
                 return Outcome.ALTERED
-    return Outcome.AS_SENT if at == len(body) else Outcome.ALTERED
+    return Outcome.AS_SENT if body[at:] in ("", "。") else Outcome.ALTERED
 
 
 def _ended(body: str, own: str, at: int) -> Outcome:
@@ -292,14 +294,16 @@ def _wrappings() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(f"(?:{before})"), re.compile(f"(?:{after})$")
 
 
+#: What is put behind a message is short.
+_LONGEST_AFTER = 40
 _NUMBER = re.compile(r"\+?[0-9][0-9-]{4,24}(?![a-z0-9.,])")
 
 
-def bodies(folded: str, signature: str, digest: Digest, sender_digest: str) -> tuple[tuple[int, int], ...]:
-    """Where the message itself may begin and end: without its signature, and without what phones and
-    people put around it."""
-    plain = _without_signature(folded, signature, 0, len(folded))
-    begin, end = plain
+def bodies(folded: str, signature: str, digest: Digest, sender_digest: str) -> Iterator[tuple[int, int]]:
+    """Where the message itself may begin and end: without its signature; then, where that is another place,
+    without what phones and people put around it."""
+    plain = begin, end = _without_signature(folded, signature, 0, len(folded))
+    yield plain
     is_signed = plain == (0, len(folded))
     before, after = _wrappings()
     while begin < end:
@@ -311,14 +315,15 @@ def bodies(folded: str, signature: str, digest: Digest, sender_digest: str) -> t
         else:
             break
     while begin < end:
-        found = after.search(folded, begin, end)
+        found = after.search(folded, max(begin, end - _LONGEST_AFTER), end)
         if found is not None and found.start() < end:
             end = found.start()
         elif is_signed and signature and folded.endswith(signature, begin, end):
             end, is_signed = end - len(signature), False
         else:
             break
-    return (plain,) if (begin, end) == plain else (plain, (begin, end))
+    if (begin, end) != plain:
+        yield begin, end
 
 
 def _without_signature(folded: str, signature: str, begin: int, end: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from portal.notices.links import Link, LinkKind
 
 _STRANGE = "\uf8ff"
 #: Words of ours between two differences that are too few to be read by themselves.
-_GAP = 2
+_GAP = 1
 #: The gravest first: what a place with several particulars is named after.
 _GRAVITY = ("link", "account", "amount", "phone", "code", "date", "number", "name", "words", "missing")
 
@@ -61,10 +61,10 @@ class _Reading:
 
 
 def difference(
-    pasted: str, ours: Sequence[Sent], *, host: str, digest: Digest, sender_digest: str = ""
+    pasted: str, ours: Sequence[Sent], *, hosts: Sequence[str], digest: Digest, sender_digest: str = ""
 ) -> Difference:
-    """How `pasted` differs from the nearest of `ours`; `host` is the portal's own."""
-    foreign = [found for found in links.links_in(pasted, ours=host) if found.kind is not LinkKind.OURS]
+    """How `pasted` differs from the nearest of `ours`; `hosts` are ours, see links.links_in."""
+    foreign = [found for found in links.links_in(pasted, ours=hosts) if found.kind is not LinkKind.OURS]
     best: tuple[int, list[tuple[int, int, bool]], _Reading] | None = None
     for reading in _readings(pasted, ours, digest, sender_digest):
         spans = list(_places(reading))
@@ -74,7 +74,9 @@ def difference(
     assert best is not None  # there is always a text of ours
     _, spans, reading = best
     joined = _joined([*spans, *((found.start, found.end, False) for found in foreign)])
-    places = [Place(a, b, tuple(_parts(pasted, a, b, gone, reading, foreign))) for a, b, gone in joined]
+    places = [
+        Place(a, b, tuple(_parts(pasted, hosts, (a, b, gone), reading, foreign))) for a, b, gone in joined
+    ]
     if changes_order(pasted):
         places.insert(0, Place(0, 0, (Part("hidden", ""),)))
     if not places:
@@ -96,7 +98,7 @@ def _readings(pasted: str, ours: Sequence[Sent], digest: Digest, sender: str) ->
         texts.append((folded, [kept[place] for place in places]))
     for folded, places in texts:
         for one in ours:
-            begin, end = bodies(folded, one.signature, digest, sender)[-1]
+            begin, end = list(bodies(folded, one.signature, digest, sender))[-1]
             body = folded[begin:end].removesuffix("。")
             core, spans = _skeleton(body, one, digest)
             where = [(places[begin + a], places[begin + b - 1] + 1) for a, b in spans]
@@ -203,9 +205,14 @@ def _joined(spans: Sequence[tuple[int, int, bool]]) -> list[tuple[int, int, bool
 
 
 def _parts(
-    pasted: str, start: int, end: int, gone: bool, reading: _Reading, foreign: Sequence[Link]
+    pasted: str,
+    hosts: Sequence[str],
+    place: tuple[int, int, bool],
+    reading: _Reading,
+    foreign: Sequence[Link],
 ) -> Iterator[Part]:
     """What one place holds, the gravest first; "words" where there is nothing particular in it."""
+    start, end, gone = place
     here = [found for found in foreign if found.start < end and start < found.end]
     found = [Part("link", each.text, each.kind) for each in here]
     for character, (a, b) in zip(reading.core, reading.spans, strict=True):
@@ -216,7 +223,9 @@ def _parts(
         folded = fold_with_places(pasted[a:b])[0]
         is_code = codes.kind_of(codes.normalise(folded)) == "code"
         kind = "code" if is_code else content.kind_of(folded)
-        found.append(Part(kind, pasted[a:b], LinkKind.OURS if kind == "link" else None))
+        found.append(
+            Part(kind, pasted[a:b], links.kind_among(pasted[a:b], ours=hosts) if kind == "link" else None)
+        )
     if not found:
         found = [Part("missing" if gone else "words", pasted[start:end])]
     yield from sorted(dict.fromkeys(found), key=lambda part: _GRAVITY.index(part.kind))

@@ -33,10 +33,10 @@ _SAME_WHEN_READ = ("<wide>", "<narrow>", "<compat>", "<noBreak>", "<font>", "<sm
 _SHAPELESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-#: A mark of ASCII where Chinese, a space or an end is beside it is the same as the full-width one. A stop
-#: between a letter and Chinese stays: it may go on with an address.
+#: A mark of ASCII where Chinese, a space or an end is beside it is the same as the full-width one, a comma
+#: everywhere but between digits. A stop between a letter and Chinese stays: it may go on with an address.
 _STOPS = re.compile(
-    r"[,:!?](?![!-~])|(?<![!-~])[,:!?]"
+    r",(?![0-9])|(?<![0-9]),|[:!?](?![!-~])|(?<![!-~])[:!?]"
     r"|(?<!\.)\.(?= |$)|(?<=[^\x00-\x7f])(?<!\.)\.(?![!-~])|(?<=[ ])\.(?![!-~])"
 )
 _STOP_OF = {",": "，", ".": "。", ":": "：", "!": "！", "?": "？"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ _HAN_RANGE = "㐀-鿿豈-﫿"
 _ENDS = r"\s<>\"'“”‘’「」『』《》【】（）()\[\]，。；！？、：,;"
 _ADDRESS = re.compile(
     rf"(?:[a-z][a-z0-9+.-]{{1,20}}://|www\.)[^{_ENDS}]+"
-    rf"|(?<![@\w.-])(?:[^\W_{_HAN_RANGE}](?:(?![{_HAN_RANGE}])[\w-]){{0,62}}[.．。｡])+(?:xn--[a-z0-9-]+|[a-z]{{2,24}})(?![\w-])(?:[:/?#@][^{_ENDS}]*)?"
+    rf"|(?<![@.-])(?<![^\W{_HAN_RANGE}])(?:[^\W_{_HAN_RANGE}](?:(?![{_HAN_RANGE}])[\w-]){{0,62}}[.．。｡])+(?:xn--[a-z0-9-]+|[a-z]{{2,24}})(?!-)(?![^\W{_HAN_RANGE}])(?:[:/?#@][^{_ENDS}]*)?"
     rf"|(?<![\d.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?![\d.])(?:[:/][^{_ENDS}]*)?",
     re.IGNORECASE,
 )
@@ -60,9 +61,15 @@ class Link:
     kind: LinkKind
 
 
-def links_in(text: str, *, ours: str) -> tuple[Link, ...]:
-    """Every address in `text`; `ours` is the portal's host, or host and port in a demonstration."""
+def links_in(text: str, *, ours: Sequence[str]) -> tuple[Link, ...]:
+    """Every address in `text`; `ours` are the bank's host and the portal's, which in a demonstration differ."""
     return tuple(_link(found, ours) for found in _ADDRESS.finditer(text))
+
+
+def kind_among(address: str, *, ours: Sequence[str]) -> LinkKind:
+    """What one address is, where several hosts are ours: a foreign one is named after the first of them."""
+    kinds = [kind_of(address, ours=host) for host in ours]
+    return LinkKind.OURS if LinkKind.OURS in kinds else kinds[0]
 
 
 def kind_of(address: str, *, ours: str) -> LinkKind:
@@ -104,9 +111,9 @@ def host_of(address: str) -> str:
     return plain.rstrip(".").lower()
 
 
-def _link(found: re.Match[str], ours: str) -> Link:
+def _link(found: re.Match[str], ours: Sequence[str]) -> Link:
     text = _without_chinese_tail(found.group()).rstrip(".。．")
-    return Link(text, found.start(), found.start() + len(text), host_of(text), kind_of(text, ours=ours))
+    return Link(text, found.start(), found.start() + len(text), host_of(text), kind_among(text, ours=ours))
 
 
 def _without_chinese_tail(address: str) -> str:

@@ -77,6 +77,11 @@ def read(keys: Keys, text: str, *, base: str) -> Pasted:
         return Pasted(text, "", None, Unclear.TOO_LONG)
     folded = fold(text)
     found, tokens = codes_in(folded), tokens_in(folded, base=base)
+    joined = without_breaks(text)
+    if joined != text:  # a line may end within a code or a link
+        again = fold(joined)
+        found = found if len(found) == 1 else codes_in(again) or found
+        tokens = tokens if len(tokens) == 1 else tokens_in(again, base=base) or tokens
     if len(found) > 1 or len(tokens) > 1:
         return Pasted(text, folded, None, Unclear.SEVERAL)
     if found:

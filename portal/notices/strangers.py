@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from portal.notices import content
 from portal.notices.difference import Part
@@ -15,12 +15,12 @@ _MOST = 20
 _NUMBER = re.compile(r"\+?[0-9]+(?:[- ][0-9]+)*")
 
 
-def strangers_in(text: str, *, host: str, published: Collection[str]) -> tuple[Part, ...]:
+def strangers_in(text: str, *, hosts: Sequence[str], published: Collection[str]) -> tuple[Part, ...]:
     """Addresses that are not the portal's, and numbers of five digits and more that are not published.
 
     `published` are plain digits. A day or a sum of money is no number to call or to pay to.
     """
-    links = links_in(text, ours=host)
+    links = links_in(text, ours=hosts)
     found = [Part("link", each.text, each.kind) for each in links if each.kind is not LinkKind.OURS]
     rest = text
     for each in reversed(links):

@@ -25,6 +25,7 @@ from portal.db import Base, BigId, Row
 from portal.keys import Keys
 from portal.notices.content import Digest, Sent, Slot
 from portal.notices.faces import NoticeFace
+from portal.notices.verification import Asked, Face
 from portal.ready import Ready
 
 
@@ -95,14 +96,22 @@ def texts_of(connection: Connection | Session, *, keys: Keys, base: str, notice_
     return _texts(_OF_NOTICE.rows(connection, {"wanted": notice_id}), keys, base).get(notice_id, NOTHING)
 
 
-def texts_by_code(
-    connection: Connection, *, keys: Keys, base: str, digests: Iterable[str]
-) -> dict[str, Texts]:
-    """The texts of many notices, each under the digest of its code; one statement, for a batch."""
-    wanted = list(digests)
-    rows = [tuple(row) for row in connection.execute(_SELECT.where(NoticeFace.code_digest.in_(wanted)))]
-    found = _texts(rows, keys, base)
-    return {row[1]: found[row[0]] for row in rows}
+def known_by(
+    connection: Connection, *, keys: Keys, base: str, asked: Iterable[Asked]
+) -> dict[str, tuple[Face, Texts]]:
+    """The face and texts of many notices, each under the digest asked by; two statements, for a batch."""
+    found: dict[str, tuple[Face, Texts]] = {}
+    for kind, column in (("code", NoticeFace.code_digest), ("token", NoticeFace.token_digest)):
+        wanted = {one.digest for one in asked if one.kind == kind}
+        faces = (
+            connection.execute(_FACES.add_columns(column).where(column.in_(wanted))).all() if wanted else []
+        )
+        numbers = [face.notice_id for face in faces]
+        rows = connection.execute(_SELECT.where(NoticeFace.notice_id.in_(numbers))).all() if faces else []
+        texts = _texts([tuple(row) for row in rows], keys, base)
+        for *face, digest in faces:
+            found[digest] = Face(*face), texts.get(face[0], NOTHING)
+    return found
 
 
 def decoy(base: str) -> tuple[Sent, ...]:
@@ -124,6 +133,13 @@ _SELECT: Any = (
     .join(NoticeText, NoticeText.notice_id == NoticeFace.notice_id)
     .join(Wording, Wording.id == NoticeText.wording_id)
     .order_by(NoticeText.form)
+)
+_FACES: Any = select(
+    NoticeFace.notice_id,
+    NoticeFace.issued_on,
+    NoticeFace.expires_on,
+    NoticeFace.status,
+    NoticeFace.mobile_tail,
 )
 _OF_NOTICE = Ready(_SELECT.where(NoticeFace.notice_id == bindparam("wanted")))
 

@@ -118,7 +118,7 @@ def _altered(read: Pasted, tried: TextTried) -> str:
     found = difference(
         read.text,
         tried.texts.ours,
-        host=own_host(),
+        hosts=own_hosts(),
         digest=digest_for(p.keys, tried.texts.notice_id),
         sender_digest=tried.texts.sender_digest,
     )
@@ -139,7 +139,7 @@ def _unclear(read: Pasted, why: Unclear) -> str:
     bank = p.settings.bank
     ours = {bank.phone, bank.payee_account, *bank.sms_senders, *_HELP_LINES}
     ours |= {agency.phone for agency in everybody if agency.in_force}
-    strange = strangers_in(read.text[:LONGEST], host=own_host(), published=ours)
+    strange = strangers_in(read.text[:LONGEST], hosts=own_hosts(), published=ours)
     return render_template(
         "public/check/unclear.html",
         why=why.value,
@@ -151,6 +151,11 @@ def _unclear(read: Pasted, why: Unclear) -> str:
 def own_host() -> str:
     """The host, and in a demonstration the port, that links of ours have."""
     return portal().settings.base_url.rstrip("/").partition("://")[2]
+
+
+def own_hosts() -> tuple[str, str]:
+    """The bank's host and, in a demonstration another, that of our links."""
+    return portal().settings.bank.host, own_host()
 
 
 def _pieces(text: str, found: Difference) -> list[tuple[str, int]]:

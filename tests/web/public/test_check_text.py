@@ -200,7 +200,7 @@ def test_too_little_to_compare_is_no_verdict(sqlite_scene: Scene, keys: Keys) ->
 
 def test_without_a_code_what_is_not_ours_is_named(sqlite_scene: Scene) -> None:
     page = sqlite_scene.paste(
-        "【港湾银行】您的账户异常，请打开 http://localhost.pay-now.cc/x 或致电 13800000000，4000000001"
+        "【港湾银行】您的账户异常，请打开 http://my.harbour.example.pay-now.cc/x 或致电 13800000000，4000000001"
     )
 
     assert verdict_in(page) == "Cannot tell"

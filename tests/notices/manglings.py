@@ -1,0 +1,165 @@
+"""What honest people and their phones make of a genuine text without meaning anything by it; by a seeded generator."""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+from collections.abc import Callable
+
+from portal.access import codes
+from portal.notices.folding import _simplified
+from tests.notices.book import Printed
+
+Mangler = Callable[[random.Random, str, Printed], str]
+_WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+_QUOTES = ("“{}”", "「{}」", "《{}》", "'{}'", '"{}"', "『{}』")
+_ABOVE = (
+    "{sender}\n", "{sender}\n今天 14:10\n", "今天 下午2:05\n", "2026年11月1日 星期日\n", "2026-11-01 14:10\n", "周一 09:30\n", "发件人：{sender}\n",
+    "11月1日 上午9:05\n", "昨天 20:15\n",
+)  # fmt: skip
+_BEFORE = (
+    "转发：",
+    "Fwd: ",
+    "FW：",
+    "转：",
+    "【转发】".replace("【", "").replace("】", "："),
+    "> ",
+    "短信：",
+    "收到一条短信：",
+    "内容：",
+)
+_AFTER = (
+    " 退订回T",
+    "拒收请回复R",
+    "\n14:10",
+    "\n今天 14:10",
+    " 回复TD退订",
+    "\n发自我的iPhone",
+    "\nSent from my iPhone",
+    "……",
+    "...",
+)
+
+
+def _between(chance: random.Random, text: str, put: str, most: int) -> str:
+    for _ in range(chance.randrange(1, most)):
+        at = chance.randrange(len(text) + 1)
+        text = text[:at] + put + text[at:]
+    return text
+
+
+def _lines(chance: random.Random, text: str, one: Printed) -> str:
+    """Line breaks anywhere: within words, numbers and links too."""
+    return _between(chance, text, chance.choice(("\n", "\r\n")), 6)
+
+
+def _wrapped(chance: random.Random, text: str, one: Printed) -> str:
+    width = chance.randrange(8, 40)
+    return "\n".join(text[at : at + width] for at in range(0, len(text), width))
+
+
+def _spaces(chance: random.Random, text: str, one: Printed) -> str:
+    """Spaces around Chinese characters and marks, and in long numbers."""
+    places = [m.start() for m in re.finditer(r"(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])|(?<=\d)(?=\d)", text)]
+    for at in sorted(chance.sample(places, min(len(places), chance.randrange(1, 9))), reverse=True):
+        text = text[:at] + chance.choice((" ", "  ", "\u3000", "\u00a0", "\t")) + text[at:]
+    return text
+
+
+def _quoted(chance: random.Random, text: str, one: Printed) -> str:
+    if chance.random() < 0.5:
+        return chance.choice(_QUOTES).format(text)
+    at = chance.randrange(len(text) - 4)
+    return text[:at] + chance.choice(_QUOTES).format(text[at : at + 3]) + text[at + 3 :]
+
+
+def _wide(chance: random.Random, text: str, one: Printed) -> str:
+    """All of ASCII full-width, or only its letters and digits; or Chinese commas half-width."""
+    way = chance.randrange(3)
+    if way == 0:
+        return text.translate(_WIDE)
+    if way == 1:
+        return "".join(chr(_WIDE[ord(c)]) if c.isascii() and c.isdigit() else c for c in text)
+    return text.replace("，", ",").replace("：", ":").replace("（", "(").replace("）", ")")
+
+
+def _signature(chance: random.Random, text: str, one: Printed) -> str:
+    found = re.match("【[^】]+】", text)
+    if not found:
+        return text
+    bare = text.removeprefix(found.group())
+    return chance.choice(
+        (
+            bare,
+            bare + found.group(),
+            found.group().replace("【", "[").replace("】", "]") + bare,
+            found.group() + " " + bare,
+        )
+    )
+
+
+def _above(chance: random.Random, text: str, one: Printed) -> str:
+    chosen = chance.choice(_ABOVE if one.sender else [line for line in _ABOVE if "{sender}" not in line])
+    return chosen.format(sender=one.sender) + text
+
+
+def _forwarded(chance: random.Random, text: str, one: Printed) -> str:
+    return chance.choice(_BEFORE) + text
+
+
+def _after(chance: random.Random, text: str, one: Printed) -> str:
+    return text + chance.choice(_AFTER)
+
+
+@functools.cache
+def _traditional() -> dict[str, str]:
+    made: dict[str, str] = {}
+    for old, new in _simplified().items():
+        made[new] = made.get(new, "") + old
+    return made
+
+
+def _script(chance: random.Random, text: str, one: Printed) -> str:
+    """In traditional characters, as the committed table has them."""
+    return "".join(chance.choice(_traditional().get(character, character)) for character in text)
+
+
+def _zero_width(chance: random.Random, text: str, one: Printed) -> str:
+    return _between(chance, text, chance.choice("\u200b\ufeff\u00ad\u2060\ufe0f\u200d"), 6)
+
+
+def _code(chance: random.Random, text: str, one: Printed) -> str:
+    was = codes.grouped(one.code)
+    made = (
+        was.lower(),
+        one.code,
+        one.code.lower(),
+        was.replace("-", "－"),
+        was.replace("-", " "),
+        was.replace("-", "–"),
+        f" {was} ",
+    )
+    return text.replace(was, chance.choice(made))
+
+
+def _stop(chance: random.Random, text: str, one: Printed) -> str:
+    return text.removesuffix("。") + chance.choice(("", "。", "｡"))
+
+
+def _padded(chance: random.Random, text: str, one: Printed) -> str:
+    return chance.choice(("\n", "  ", "\u3000\n", "\r\n\r\n")) + text + chance.choice(("\n\n", " ", "\u3000"))
+
+
+#: Those that may be combined: each leaves what the others need.
+KINDS: tuple[Mangler, ...] = (
+    _code, _stop, _script, _signature, _spaces, _quoted, _forwarded, _after, _above, _lines, _wrapped, _wide, _padded, _zero_width,
+)  # fmt: skip
+
+
+def cut(chance: random.Random, one: Printed) -> str:
+    """The text cut off where it is neither within something particular nor before its code."""
+    text = one.text
+    first = max(text.index(codes.grouped(one.code)) + 15, int(len(text) * 0.7))
+    places = [at for at in range(first, len(text)) if not (text[at - 1].isascii() and text[at].isascii())]
+    return text[: chance.choice(places)] + chance.choice(("", "", "...", "……", "…")) if places else text

@@ -1,0 +1,86 @@
+"""A false text is never *genuine*: over 100,000 changes of genuine ones, a million in the nightly run (AC03, AC04)."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from portal.notices.links import LinkKind, kind_of, links_in
+from tests.notices.book import BASE, HOST, OURS, harbour
+from tests.notices.mutations import KINDS, Mutator, is_no_mutation, look_alikes
+
+PROFILE = os.environ.get("PORTAL_TEST_PROFILE", "")
+#: Changes of each kind; there are 18 kinds.
+EACH = {"quick": 170, "soak": 56_000}.get(PROFILE, 5_900)
+SEED = int(os.environ.get("PORTAL_TEST_SEED", "4"))
+pytestmark = pytest.mark.slow
+
+
+def test_every_text_as_sent_is_genuine() -> None:
+    book = harbour()
+
+    assert len(book.printed) > 600
+    assert [one.text for one in book.printed if book.judge(one.text) not in OURS] == []
+
+
+@pytest.mark.parametrize("mutate", KINDS, ids=lambda kind: kind.__name__.strip("_"))
+def test_no_change_of_a_genuine_text_is_genuine(mutate: Mutator) -> None:
+    book, chance = harbour(), random.Random(f"{mutate.__name__}{SEED}")
+    tried, falsely = 0, []
+    while tried < EACH:
+        one = chance.choice(book.printed)
+        text = mutate(chance, one, book)
+        if text == one.text:
+            continue
+        verdict = book.judge(text)
+        tried += 1
+        if verdict in OURS and not is_no_mutation(text, one, book):
+            falsely.append((text, one.text))
+
+    assert falsely == []
+
+
+HOSTS = (HOST, "kf.haiwan-bank.com", "m.gangwanbank.cn")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_five_hundred_look_alikes_of_each_host_are_foreign(host: str) -> None:
+    made = look_alikes(host, 500, random.Random(3))
+
+    taken = [one for one in made if kind_of(f"https://{one}", ours=host) is LinkKind.OURS]
+    unseen = [
+        one
+        for one in made
+        if not any(
+            link.kind is not LinkKind.OURS for link in links_in(f"请打开https://{one} 核实", ours=(host,))
+        )
+    ]
+
+    assert (taken, unseen) == ([], [])
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_look_alikes_in_the_place_of_our_link_are_never_genuine(host: str) -> None:
+    book = harbour()
+    with_link = [one for one in book.printed if f"{BASE}/n/" in one.text]
+    for number, other in enumerate(look_alikes(HOST, 500, random.Random(host))):
+        one = with_link[number % len(with_link)]
+        assert book.judge(one.text.replace(HOST, other, 1)) not in OURS, other
+        assert book.judge(one.text.replace(f"{BASE}/n/{one.token}", f"https://{other}")) not in OURS, other
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_our_own_address_is_ours_in_twenty_forms(host: str) -> None:
+    wide = "".join(chr(ord(c) + 0xFEE0) if c.isalpha() else c for c in host)
+    forms = [
+        host, host.upper(), host.title(), f"https://{host}", f"https://{host}/", f"HTTPS://{host}", f"https://{host.upper()}/n/ABC",
+        f"https://{host}:443", f"https://{host}:443/n/x", f"https://{host}/n/0123456789ABCDEFGHJKMNPQRS", f"https://{host}/n/x?y=1",
+        f"https://{host}/check#code", f"{host}/check", f"{host}/n/x", f"https://{host}.", f"{host}.", f"https://{host}/%20",
+        f"https://{host}//", f"https://{host}/a@b", f"https://{host}/a:b",
+    ]  # fmt: skip
+
+    assert len(forms) == 20
+    assert [form for form in forms if kind_of(form, ours=host) is not LinkKind.OURS] == []
+    assert kind_of(wide, ours=host) in (LinkKind.OURS, LinkKind.LOOK_ALIKE)
