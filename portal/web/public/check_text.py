@@ -143,7 +143,7 @@ def _unclear(read: Pasted, why: Unclear) -> str:
     return render_template(
         "public/check/unclear.html",
         why=why.value,
-        rows=[row for part in strange for row in _rows(0, (part,))],
+        rows=[_strange_row(part) for part in strange],
         text=read.text[:LONGEST],
     )
 
@@ -170,6 +170,12 @@ def _pieces(text: str, found: Difference) -> list[tuple[str, int]]:
 
 def _rows(number: int, parts: tuple[Part, ...]) -> list[Row]:
     return [Row(number, _label(part.kind), part.excerpt, *_record(part)) for part in parts]
+
+
+def _strange_row(part: Part) -> Row:
+    """The line of something that is not published as ours."""
+    record, reason = _record(part)
+    return Row(0, _label(part.kind), part.excerpt, record if part.link else _("Not one of ours"), reason)
 
 
 def _label(kind: str) -> str:
