@@ -8,7 +8,7 @@ async function begin(button) {
   const view = document.createElement("video");
   view.playsInline = view.muted = true;
   view.setAttribute("aria-label", words.view);
-  view.className = "camera";
+  view.width = form.clientWidth;
   view.srcObject = stream;
   const end = () => { stream.getTracks().forEach((track) => track.stop()); view.remove(); button.textContent = words.live; button.onclick = () => start(button); };
   button.textContent = words.stop;
@@ -39,6 +39,7 @@ function start(button) {
   begin(button).catch(() => button.remove()); // not allowed, or no camera: a picture can be chosen as ever
 }
 
+if (form && matchMedia("(pointer: coarse)").matches) form.elements.camera.parentElement.hidden = false;
 if (form && wanted) {
   BarcodeDetector.getSupportedFormats().then((formats) => {
     if (!formats.includes("qr_code")) return;

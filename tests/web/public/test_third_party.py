@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import io
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from portal.notices import operations
 from portal.notices.wording import amounts_in, forbidden_words_in
 from tests.notices.made import CREATED, SENDING
 from tests.web.public.test_check import Scene, scene_over
+from tests.web.public.test_check_photo import picture
 from tests.web.public.test_help import contractors
 
 pytestmark = pytest.mark.slow
@@ -56,6 +58,14 @@ def reached_by_code(scene: Scene) -> list[TestResponse]:
     pages += [post("/not-me", data={"reference": scene.genuine.code}), client.get("/sign-in")]
     pages += [client.get(f"/pay/{'0' * 26}"), post(f"/pay/{'0' * 26}", data={"form_key": "k"})]
     pages += [client.get("/n"), client.get("/nowhere"), post("/nowhere"), client.get("/accessibility")]
+    pages += [client.get(f"/check/{way}") for way in ("photo", "number", "visitor")]
+    for number in ("4000000001", "13912345678", ""):
+        asked = {"number": number, "time": "14:30", "code": scene.genuine.code}
+        pages.append(post("/check/number", data=asked))
+    for code in (scene.genuine.code, scene.expired.code, UNKNOWN, ""):
+        pages.append(post("/check/visitor", data={"staff": "G10354", "code": code}))
+    for texts in ((f"http://localhost/n/{scene.genuine.token}",), ("https://evil.example/",), ()):
+        pages.append(post("/check/photo", data={"photo": (io.BytesIO(picture(*texts)), "a.png")}))
     for _ in range(WRONG_CODES_NETWORK.most):
         last = scene.check(UNKNOWN)
     pages += [last, scene.check(UNKNOWN)]
@@ -137,7 +147,19 @@ def test_the_message_itself_names_no_debt(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "path",
-    ["/", "/check", "/help", "/who-may-contact-you", "/accessibility", "/not-me", f"/pay/{'0' * 26}", "link"],
+    [
+        "/",
+        "/check",
+        "/check/photo",
+        "/check/number",
+        "/check/visitor",
+        "/help",
+        "/who-may-contact-you",
+        "/accessibility",
+        "/not-me",
+        f"/pay/{'0' * 26}",
+        "link",
+    ],
 )
 def test_a_first_visit_fits_in_ten_kilobytes(scene: Scene, path: str, language: str) -> None:
     in_language(scene, language)
