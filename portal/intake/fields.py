@@ -13,6 +13,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from portal.intake.cells import unmarked
+from portal.intake.codes import CODES as CODES
 from portal.money import EXPONENTS, LARGEST_MINOR, AmountError, Money, rate
 
 Value = str | int | date | datetime | Decimal | tuple[str, ...] | None
@@ -197,32 +198,6 @@ KEYS = {
 KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     **{file: (name,) for file, name in KEYS.items()},
     "rate_changes": ("loan_ref", "from_on"),
-}
-
-#: What a code may be translated to: the portal's own stored codes.
-CODES: Mapping[tuple[str, str], frozenset[str]] = {
-    ("agencies", "kind"): frozenset({"bank", "agency", "law_firm"}),
-    ("officers", "status"): frozenset({"active", "left"}),
-    ("customers", "language"): frozenset({"zh", "zh_Hant", "en"}),
-    ("loans", "product_class"): frozenset({"loan", "card"}),
-    ("loans", "day_count"): frozenset({"actual/360", "actual/365", "actual/actual", "30/360"}),
-    ("loans", "method"): frozenset({"equal_principal", "equal_instalments", "bullet"}),
-    ("loans", "status"): frozenset({"current", "overdue"}),
-    ("loans", "rounding"): frozenset({"half_up", "half_even", "floor"}),
-    ("loans", "compounding"): frozenset({"simple", "compound"}),
-    ("ledger", "kind"): frozenset(
-        {"disbursement", "interest", "penalty_interest", "fee", "cost", "payment", "waiver", "reversal"}
-    ),
-    ("notices", "channel"): frozenset({"sms", "call", "letter", "visit", "lawyer_letter"}),
-    ("notices", "purpose"): frozenset({"reminder", "notification", "visit", "legal"}),
-    ("notices", "status"): frozenset({"live", "withdrawn"}),
-    ("visits", "state"): frozenset({"planned", "cancelled", "done"}),
-    ("contacts", "channel"): frozenset({"sms", "call", "letter", "visit", "lawyer_letter", "email"}),
-    ("contacts", "outcome"): frozenset(
-        {"answered", "refused", "no_answer", "left", "third_party", "delivered", "failed", "made", "unknown"}
-    ),
-    ("contacts", "party"): frozenset({"debtor", "third"}),
-    ("contacts", "direction"): frozenset({"out", "in"}),
 }
 
 AMOUNTS = frozenset({"amount", "signed"})
