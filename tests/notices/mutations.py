@@ -49,6 +49,9 @@ LOOKING_LIKE = {
     "a": "аɑα@4", "b": "Ьƅ6", "c": "сϲ", "e": "еҽ3", "h": "һհ", "i": "іıl1", "l": "1Iӏ", "m": "rnм", "o": "0оοօ", "p": "рρ", "r": "гɾ",
     "s": "ѕ5", "u": "υսv", "x": "х×", "y": "уүγ", "k": "к", "n": "пո", "t": "τт", "d": "ԁ",
 }  # fmt: skip
+#: Characters that turn the reading order, and strokes drawn through or around the one before.
+HIDDEN = "\u202e\u202d\u2066\u2067\u200e\u200f\u0338\u0336\u0301\u20dd\u061c"
+_HIDDEN = frozenset(HIDDEN)
 Mutator = Callable[[random.Random, Printed, Book], str]
 
 
@@ -185,11 +188,7 @@ def _two(chance: random.Random, one: Printed, book: Book) -> str:
 
 def _hidden(chance: random.Random, one: Printed, book: Book) -> str:
     at = _place(chance, one.text)
-    return (
-        one.text[:at]
-        + chance.choice("\u202e\u202d\u2066\u2067\u200e\u200f\u0338\u0336\u0301\u20dd\u061c")
-        + one.text[at:]
-    )
+    return one.text[:at] + chance.choice(HIDDEN) + one.text[at:]
 
 
 def _signature(chance: random.Random, one: Printed, book: Book) -> str:
@@ -230,6 +229,8 @@ def is_no_mutation(text: str, one: Printed, book: Book) -> bool:
     long number, look-alikes within a code (I, L, O), a stop at the end, a thousands' comma, our signature, the
     word with which phones forward; or the text only ends sooner than ours, which is answered *as far as it goes*; or it has become
     the whole text of another notice, code and all."""
+    if not _HIDDEN.isdisjoint(text):
+        return False
     was, made = _plain(one.text), _plain(text)
     return was.startswith(made.removeprefix("转")) or made in _whole_texts(book)
 

@@ -31,3 +31,14 @@ def test_five_thousand_confusable_variants_of_codes() -> None:
             assert read == code
         else:
             assert read == code or read not in live, (code, made)
+
+
+def test_a_character_reads_as_the_letter_it_is_drawn_like_or_not_at_all() -> None:
+    """By Unicode's own table of what looks alike, not ours."""
+    read_otherwise = {
+        chr(other): letter
+        for other, letter in _look_alikes().items()
+        if ord("z") < other and codes.normalise(chr(other)) not in ("", codes.normalise(letter))
+    }
+
+    assert read_otherwise == {}
