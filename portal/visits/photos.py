@@ -46,7 +46,8 @@ def set_photo(
         now=now,
         facts={},
     )
-    return row.photo_ref
+    before: str | None = row.photo_ref
+    return before
 
 
 def photo_of(connection: Connection, keys: Keys, storage: Storage, officer_ref: str) -> bytes | None:
@@ -62,4 +63,4 @@ def photo_of(connection: Connection, keys: Keys, storage: Storage, officer_ref: 
 
 def photo_refs(connection: Connection | Session) -> set[str]:
     """Where all pictures in use lie, for the sweeper of the store."""
-    return set(connection.scalars(select(Officer.photo_ref).where(Officer.photo_ref.is_not(None))))  # type: ignore[arg-type]
+    return set(connection.scalars(select(Officer.photo_ref).where(Officer.photo_ref.is_not(None))))

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from portal.db import Database
 from portal.keys import Keys
 from portal.notices.faces import NoticeFace
+from portal.notices.wording import forbidden_words_in
 from portal.visits import changes
 from portal.visits.models import Officer
 from tests import people
@@ -176,3 +177,16 @@ def test_every_page_about_a_visit_says_that_no_cash_is_taken(
         page = client.get(path).text
         assert no_cash in page, path
         assert language != "en" or "money to a visitor" in page or "Never pay a visitor" in page, path
+
+
+@pytest.mark.parametrize("language", ["zh", "zh_Hant", "en"])
+def test_nothing_reached_by_the_code_names_a_debt(
+    client: FlaskClient, visit: Announced, language: str, clock: StandingClock
+) -> None:
+    clock.advance(hours=6)
+    door = ask(client, visit).location
+    client.set_cookie("language", language)
+    pages = [client.get("/visit").text, client.get(door).text]
+    pages += [ask(client, visit, **given).text for given in ({"tail": "1"}, {"of": "V2"}, {"code": "x"}, {})]
+    for page in pages:
+        assert forbidden_words_in(text_of_answer(page[page.index("<main") : page.index("</main>")])) == ()
