@@ -1,6 +1,6 @@
 """`make soak`: the proofs at their full size, one after the other, with progress; what fails says how to see it again.
 
-python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts] [--seed N]
+python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts|contacts] [--seed N]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.soak import deliveries, mutants
 
 #: Steps between two words of progress.
 PORTION = 10_000
-PARTS = ("machines", "mutants", "storms", "kills", "texts", "deliveries")
+PARTS = ("machines", "mutants", "storms", "kills", "texts", "contacts", "deliveries")
 
 
 @contextmanager
@@ -106,6 +106,8 @@ def main() -> None:
             tests_of("tests/faults/test_payment_kills.py")
         elif part == "texts":
             tests_of("tests/notices/test_mutations.py", "tests/notices/test_manglings.py")
+        elif part == "contacts":
+            tests_of("tests/contacts/test_twenty_years.py", "tests/contacts/test_rule.py")
         else:
             full_deliveries(asked.deliveries, asked.seed)
 
