@@ -10,6 +10,7 @@ from portal.borrowers import models as borrowers
 from portal.contacts import models as contacts
 from portal.db import Base
 from portal.documents import models as documents
+from portal.fakes import models as fakes
 from portal.gateways import sms
 from portal.hardship import models as hardship
 from portal.intake import models as intake
@@ -31,6 +32,7 @@ MODULES = (
     contacts,
     documents,
     faces,
+    fakes,
     hardship,
     intake,
     messages,

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from portal.contacts.numbers import LONGEST, Listed, Whose, whose_is
 from portal.contacts.queries import agencies
+from portal.fakes.queries import confirmed_numbers
 from portal.notices import calls
 from portal.notices.calls import Answer, Asking, Match
 from portal.notices.verification import asked_for
@@ -51,6 +52,7 @@ def asked() -> str | Response:
         whose=listed.whose.value,
         match=answer.match.value,
         until=day_text(listed.until),
+        known_fake=not listed.may_contact and _is_known_fake(listed.number),
         typed=_typed(),
     )
 
@@ -67,6 +69,11 @@ def _ask(asking: Asking) -> Answer:
             real_now=p.clock.real_now(),
         )
     )
+
+
+def _is_known_fake(number: str) -> bool:
+    with portal().db.read() as connection:
+        return number in confirmed_numbers(connection)
 
 
 def _whose(text: str) -> Listed:

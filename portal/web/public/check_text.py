@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from portal.access.codes import grouped
 from portal.contacts.queries import agencies
+from portal.fakes import grouping, queries
 from portal.notices import pasted as texts
 from portal.notices.content import LONGEST
 from portal.notices.difference import Difference, Part, difference
@@ -127,6 +128,7 @@ def _altered(read: Pasted, tried: TextTried) -> str:
         pieces=_pieces(read.text, found),
         rows=[row for number, place in enumerate(found.places, 1) for row in _rows(number, place.parts)],
         count=len(found.places),
+        known_fake=_has_known_fake(read.text),
         as_sent=[_label(kind) for kind in found.as_sent],
         reference=read.asked.plain if read.asked else "",
     )
@@ -142,10 +144,19 @@ def _unclear(read: Pasted, why: Unclear) -> str:
     strange = strangers_in(read.text[:LONGEST], hosts=own_hosts(), published=ours)
     return render_template(
         "public/check/unclear.html",
+        known_fake=_has_known_fake(read.text),
         why=why.value,
         rows=[_strange_row(part) for part in strange],
         text=read.text[:LONGEST],
     )
+
+
+def _has_known_fake(text: str) -> bool:
+    """Whether an address or number of a confirmed fake stands in `text`."""
+    with portal().db.read() as connection:
+        hosts, numbers = queries.confirmed_hosts(connection), queries.confirmed_numbers(connection)
+    found = {one.name for one in grouping.suspects(text, "", hosts=own_hosts())}
+    return bool(found & hosts or numbers & set(grouping.numbers(text, "", published=())))
 
 
 def own_host() -> str:
