@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -52,23 +53,24 @@ class Scanned:
     host: str = ""
 
 
-def scanned(keys: Keys, text: str, *, ours: str) -> Scanned:
-    """What one code's text is; `ours` is the portal's host, or host and port in a demonstration."""
+def scanned(keys: Keys, text: str, *, hosts: Sequence[str]) -> Scanned:
+    """What one code's text is; `hosts` are the portal's, with a port in a demonstration."""
     plain = text.strip()
     if _PAYING.match(plain):
         return Scanned(plain, What.PAYMENT, link=LinkKind.FOREIGN, host=host_of(plain))
     if _JWS.fullmatch(plain):
         return Scanned(plain, What.OFFLINE)
     if _ADDRESS.fullmatch(plain):
-        return _address(keys, plain, ours)
+        return _address(keys, plain, hosts)
     asked = asked_for(keys, plain)
     if asked.kind == "code":
         return Scanned(plain, What.CODE, asked=asked)
     return Scanned(plain, What.OTHER)
 
 
-def _address(keys: Keys, plain: str, ours: str) -> Scanned:
-    kind = kind_of(plain, ours=ours)
+def _address(keys: Keys, plain: str, hosts: Sequence[str]) -> Scanned:
+    kinds = [kind_of(plain, ours=host) for host in hosts]
+    kind = LinkKind.OURS if LinkKind.OURS in kinds else kinds[0]
     if kind is not LinkKind.OURS:
         return Scanned(plain, What.FOREIGN, link=kind, host=host_of(plain))
     token = _OUR_LINK.fullmatch(urlsplit(plain if "://" in plain else f"https://{plain}").path)

@@ -17,7 +17,7 @@ HOSTS = st.from_regex(r"[a-z0-9-]{1,12}(\.[a-z0-9-]{1,12}){1,3}", fullmatch=True
 
 
 def what(text: str) -> What:
-    return scanned(KEYS, text, ours=OURS).what
+    return scanned(KEYS, text, hosts=(OURS,)).what
 
 
 @pytest.mark.parametrize(

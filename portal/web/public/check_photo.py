@@ -94,9 +94,9 @@ def looked_at() -> str | Response | WerkzeugResponse:
 def _found(texts: tuple[str, ...]) -> str | Response:
     if not texts:
         return still.page("public/check/photo_empty.html")
-    p, ours = portal(), check_text.own_host()
+    p, hosts = portal(), check_text.own_hosts()
     try:
-        codes = [_verdict(scanned(p.keys, text, ours=ours)) for text in texts[:MOST_ASKED]]
+        codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts[:MOST_ASKED]]
     except Wait as wait:
         return errors.page(429, retry_after=wait.seconds)
     colour = min((code.colour for code in codes), key=COLOURS.index)
