@@ -15,6 +15,9 @@ PARAMS = {
     "decision": {"host": HOST},
     "agreement": {"host": HOST, "reference": "A-7KQF-3MWD2"},
     "receipt": {"host": HOST, "reference": "K-7KQF-3MWD2"},
+    "payment_news": {"host": HOST, "reference": "K-7KQF-3MWD2"},
+    "charge_ahead": {"host": HOST, "day": "20 November 2026"},
+    "charge_failed": {"host": HOST, "reference": "K-7KQF-3MWD2"},
 }
 LANGUAGES = ("zh", "zh_Hant", "en")
 OWN_WORDS = [kind for kind in KINDS if kind != "notice"]
