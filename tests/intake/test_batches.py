@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from portal.intake.queries import demonstration_batches
 from portal.keys import Keys
 from portal.notices.models import Notice
 from portal.payments.models import Payment
+from portal.visits.changes import ask_no_visits
 from portal.visits.models import Visit
 from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, small_book, write_book
@@ -242,6 +243,50 @@ def test_a_visit_the_bank_called_off_and_takes_up_again_is_planned_again(
             states.append(tuple(connection.execute(select(Visit.state, Visit.off_reason)).one()))
 
     assert states == [("cancelled", "bank"), ("planned", None), ("done", None)]
+
+
+def test_what_the_borrower_moved_stays_until_the_bank_names_another_hour(
+    database: Database, take: Take, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    book, hours = small_book(), []
+    take(database, write_book(book, harbour_mapping, tmp_path / "1"))
+    with database.read() as connection:
+        planned = connection.execute(select(Visit.starts_at, Visit.ends_at)).one()
+    moved = {
+        "starts_at": planned.starts_at + timedelta(days=3),
+        "ends_at": planned.ends_at + timedelta(days=3),
+    }
+    database.write(lambda s: s.execute(update(Visit).values(moved_from=planned.starts_at, **moved)))
+
+    named = datetime(2026, 12, 24, 2, 0, tzinfo=UTC)
+    for sequence, hour in ((2, None), (3, named), (4, named)):
+        book = small_book()
+        book.sequence = sequence
+        if hour:
+            of_bank = hour.astimezone(book.rows["visits"][0]["starts_at"].tzinfo)
+            book.rows["visits"][0] |= {"starts_at": of_bank, "ends_at": of_bank + timedelta(hours=1)}
+        take(database, write_book(book, harbour_mapping, tmp_path / str(sequence)))
+        with database.read() as connection:
+            hours.append(tuple(connection.execute(select(Visit.starts_at, Visit.moved_from)).one()))
+
+    assert hours == [(moved["starts_at"], planned.starts_at), (named, None), (named, None)]
+
+
+def test_who_wants_no_visits_is_refused_one_as_it_comes_in(
+    sqlite_database: Database, take: Take, batch: Path, harbour_mapping: Mapping, tmp_path: Path
+) -> None:
+    take(sqlite_database, batch)
+    with sqlite_database.read() as connection:
+        who = connection.scalar(select(Visit.borrower_id))
+    sqlite_database.write(lambda s: ask_no_visits(s, borrower_id=who, now=BANK_MORNING))
+    book = _next()
+    book.rows["visits"].append({**book.rows["visits"][0], "visit_ref": "V2"})
+
+    take(sqlite_database, write_book(book, harbour_mapping, tmp_path / "two"), now=TOMORROW)
+
+    with sqlite_database.read() as connection:
+        states = connection.scalars(select(Visit.state).order_by(Visit.visit_ref)).all()
+    assert states == ["refused", "refused"]
 
 
 def pay(database: Database, amount: int, reference: str, loan_ref: str = "L1") -> None:

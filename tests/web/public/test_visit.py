@@ -187,6 +187,6 @@ def test_nothing_reached_by_the_code_names_a_debt(
     door = ask(client, visit).location
     client.set_cookie("language", language)
     pages = [client.get("/visit").text, client.get(door).text]
-    pages += [ask(client, visit, **given).text for given in ({"tail": "1"}, {"of": "V2"}, {"code": "x"}, {})]
+    pages += [ask(client, visit, **given).text for given in ({"tail": "1"}, {"of": "V2"}, {"code": "x"})]
     for page in pages:
         assert forbidden_words_in(text_of_answer(page[page.index("<main") : page.index("</main>")])) == ()
