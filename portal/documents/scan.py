@@ -1,7 +1,8 @@
 """The child process that looks for QR codes in a picture somebody took or was sent.
 
 `python -m portal.documents.scan MEDIA_TYPE PIXELS` reads the picture from standard input and writes what
-its codes say to standard output: a JSON list of texts, from top to bottom. It has the limits of
+its codes say to standard output: a JSON list of texts, from top to bottom, and last an empty one when a
+code was seen that could not be read. It has the limits of
 portal/documents/render.py and keeps nothing.
 """
 
@@ -48,7 +49,8 @@ def main(arguments: list[str]) -> int:
 
 
 def texts_in(picture: Image.Image) -> list[str]:
-    """What the codes in a grey picture say, each once, from top to bottom.
+    """What the codes in a grey picture say, each once, from top to bottom; "" last for one that was seen
+    and not read.
 
     Harder tries follow only while nothing was read, or a code was seen that could not be.
     """
@@ -68,7 +70,7 @@ def texts_in(picture: Image.Image) -> list[str]:
         )
         most_seen = max(most_seen, len(codes))
         found |= dict.fromkeys(code.text for code in sorted(codes, key=_place) if code.valid and code.text)
-    return list(found)[:MOST]
+    return [*list(found)[:MOST], *([""] if most_seen > len(found) else [])]
 
 
 def _place(code: Barcode) -> tuple[int, int]:

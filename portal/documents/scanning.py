@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass
 
 from portal.documents.kinds import Limits
 from portal.documents.media import picture_type_of
@@ -19,12 +20,20 @@ LONGEST = 7089
 _turns = threading.BoundedSemaphore(CHILDREN)
 
 
+@dataclass(frozen=True)
+class Codes:
+    """What the codes in a picture say, from top to bottom; `unread`: there seems to be one more."""
+
+    texts: tuple[str, ...]
+    unread: bool
+
+
 class Busy(Exception):
     """No child is free just now."""
 
 
-def codes_in(data: bytes, *, limits: Limits) -> tuple[str, ...]:
-    """The texts of the codes in a JPEG, PNG, HEIC or WebP, each once, from top to bottom.
+def codes_in(data: bytes, *, limits: Limits) -> Codes:
+    """The codes in a JPEG, PNG, HEIC or WebP, each once.
 
     Raises media.Refused, Unreadable, Busy.
     """
@@ -35,10 +44,10 @@ def codes_in(data: bytes, *, limits: Limits) -> tuple[str, ...]:
         answer = in_child("portal.documents.scan", media_type, str(limits.pixels), data=data)
     finally:
         _turns.release()
-    return _texts(answer)
+    return _codes(answer)
 
 
-def _texts(answer: bytes) -> tuple[str, ...]:
+def _codes(answer: bytes) -> Codes:
     """The child's answer; a child that was taken over can only send odd texts."""
     try:
         texts = json.loads(answer)
@@ -46,4 +55,4 @@ def _texts(answer: bytes) -> tuple[str, ...]:
         raise Unreadable("damaged") from None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise Unreadable("damaged")
-    return tuple(text[:LONGEST] for text in texts[:MOST])
+    return Codes(tuple(text[:LONGEST] for text in texts[:MOST] if text), "" in texts)

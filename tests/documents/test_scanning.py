@@ -17,7 +17,7 @@ from portal.documents.kinds import DEFAULT_LIMITS, Limits
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
 from portal.documents.scan import texts_in
-from portal.documents.scanning import Busy, codes_in
+from portal.documents.scanning import Busy, Codes, codes_in
 from tests.documents import corpus
 from tests.papers.test_letters import LINK, OFFLINE, letter, printed
 
@@ -102,7 +102,7 @@ def test_letters_are_read_however_they_were_photographed(pages: list[Image.Image
             found = texts_in(change(pages[seed % len(pages)], chance))
             read[f"{kind}: link"] += LINK in found
             read[f"{kind}: offline"] += OFFLINE in found
-            strange += [text for text in found if text not in (LINK, OFFLINE)]
+            strange += [text for text in found if text not in (LINK, OFFLINE, "")]
 
     rates = "\n".join(f"{name:28} {count:4} of {EACH}" for name, count in read.items())
     print(rates)
@@ -114,12 +114,12 @@ def test_letters_are_read_however_they_were_photographed(pages: list[Image.Image
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_file_of_each_kind_is_read_in_the_child(pages: list[Image.Image], kind: str) -> None:
-    assert codes_in(_file(pages[0], kind), limits=DEFAULT_LIMITS) == (LINK, OFFLINE)
+    assert codes_in(_file(pages[0], kind), limits=DEFAULT_LIMITS) == Codes((LINK, OFFLINE), False)
 
 
 def test_a_picture_without_a_code_has_none() -> None:
-    assert codes_in(corpus.HEIC, limits=DEFAULT_LIMITS) == ()
-    assert codes_in(corpus.picture(), limits=DEFAULT_LIMITS) == ()
+    assert codes_in(corpus.HEIC, limits=DEFAULT_LIMITS) == Codes((), False)
+    assert codes_in(corpus.picture(), limits=DEFAULT_LIMITS) == Codes((), False)
 
 
 def test_a_code_pasted_over_another_is_the_one_that_is_told(pages: list[Image.Image]) -> None:
@@ -131,6 +131,19 @@ def test_a_code_pasted_over_another_is_the_one_that_is_told(pages: list[Image.Im
     page.paste(Image.open(sticker).convert("L"), (60, 60))
 
     assert set(texts_in(page)) == {LINK, OFFLINE, "https://evil.example/n/1"}
+
+
+def test_a_code_that_is_seen_and_not_read_is_told(pages: list[Image.Image]) -> None:
+    import segno
+
+    drawn = io.BytesIO()
+    segno.make("https://evil.example/" + "n" * 60, error="l").save(drawn, kind="png", scale=8, border=4)
+    spoilt = Image.open(drawn).convert("L")
+    spoilt.paste(128, (spoilt.width // 3, spoilt.height // 3, spoilt.width * 3 // 4, spoilt.height * 3 // 4))
+    page = pages[0].copy()
+    page.paste(spoilt, (60, 60))
+
+    assert set(texts_in(page)) == {LINK, OFFLINE, ""}
 
 
 @pytest.mark.parametrize(

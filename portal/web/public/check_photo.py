@@ -17,7 +17,7 @@ from portal.access.limits import PHOTOS_NETWORK
 from portal.documents.kinds import DEFAULT_LIMITS
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
-from portal.documents.scanning import Busy, codes_in
+from portal.documents.scanning import Busy, Codes, codes_in
 from portal.notices import faces, offline
 from portal.notices.scanned import Scanned, What, scanned
 from portal.notices.verification import Verdict, verdict_on
@@ -81,17 +81,18 @@ def looked_at() -> str | Response | WerkzeugResponse:
     if wait:
         return errors.page(429, retry_after=wait)
     try:
-        texts = codes_in(data, limits=DEFAULT_LIMITS)
+        found = codes_in(data, limits=DEFAULT_LIMITS)
     except Refused as refused:
         return _again("pdf" if refused.reason == "pdf" else "no_picture")
     except Unreadable as unreadable:
         return _again("too_large" if unreadable.reason == "too_many_pixels" else "damaged")
     except Busy:
         return errors.page(503, retry_after=5)
-    return _found(texts)
+    return _found(found)
 
 
-def _found(texts: tuple[str, ...]) -> str | Response:
+def _found(found: Codes) -> str | Response:
+    texts = found.texts
     if not texts:
         return still.page("public/check/photo_empty.html")
     p, hosts = portal(), check_text.own_hosts()
@@ -99,11 +100,21 @@ def _found(texts: tuple[str, ...]) -> str | Response:
         codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts[:MOST_ASKED]]
     except Wait as wait:
         return errors.page(429, retry_after=wait.seconds)
-    colour = min((code.colour for code in codes), key=COLOURS.index)
-    head = next(code for code in codes if code.colour == colour)
     return render_template(
-        "public/check/photo_found.html", codes=codes, head=head, more=len(texts) > MOST_ASKED
+        "public/check/photo_found.html",
+        codes=codes,
+        head=_worst(codes),
+        more=len(texts) > MOST_ASKED,
+        unread=found.unread,
     )
+
+
+def _worst(codes: list[Code]) -> Code:
+    """The code that the picture is judged by. A signed one beside a genuine link lacks nothing that the link
+    would not say; alone it is not plainly genuine, and what is known of another code goes before it."""
+    has_genuine = any(code.colour == "ok" for code in codes)
+    weighed = [code for code in codes if not (has_genuine and code.verdict == "signed")]
+    return min(weighed, key=lambda code: (COLOURS.index(code.colour), code.verdict == "signed"))
 
 
 def _verdict(code: Scanned) -> Code:

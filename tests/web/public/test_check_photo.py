@@ -119,8 +119,12 @@ def test_a_signed_code_alone_is_not_plainly_genuine(scene: Scene, signer: Signer
     assert verdict_in(alone) == "Genuine, but not compared"
     assert "The words around it were not compared" in alone.text
     assert "20 December 2026" in alone.text
-    assert verdict_in(both) == "Genuine, but not compared"
+    assert verdict_in(both) == "Genuine"
     assert "Ours and in force" in both.text
+    assert "The words around it were not compared" in both.text
+    for made in (scene.withdrawn, scene.expired):
+        page = send(scene, picture(signed(signer, code), link(made.token)))
+        assert verdict_in(page) == "Genuine, but no longer in force"
     assert verdict_in(old) == "Genuine, but no longer in force"
     assert verdict_in(forged) == "Not ours"
 
