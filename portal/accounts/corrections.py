@@ -165,7 +165,7 @@ def post_reversal(
 def taken_of(session: Session, line_id: int) -> dict[str, int]:
     """What was taken back of a payment line and not restored since: components and suspense, minor units.
 
-    What gave way to the bank's own line of it stays taken: the bank took it.
+    What gave way to the bank's own line of it (which the undoing names) stays taken: the bank took it.
     """
     undoing = aliased(LedgerLine)
     statement = (
@@ -174,7 +174,7 @@ def taken_of(session: Session, line_id: int) -> dict[str, int]:
         .where(
             LedgerLine.of_line_id == line_id,
             LedgerLine.kind.in_(TAKINGS),
-            or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY)),
+            or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY) & (undoing.external_ref != "")),
         )
     )
     return {name: int(minor) for name, minor in zip(PLACES, session.execute(statement).one(), strict=True)}

@@ -216,7 +216,7 @@ def taken_sql() -> list[dict[str, str]]:
         SELECT 1 FROM ledger_line AS p
         LEFT JOIN ledger_line AS t ON t.of_line_id = p.id AND t.kind IN ('charge_back', 'refund')
             AND NOT EXISTS (SELECT 1 FROM ledger_line AS r
-                WHERE r.reverses_id = t.id AND r.line_ref NOT LIKE 'back-%')
+                WHERE r.reverses_id = t.id AND NOT (r.line_ref LIKE 'back-%' AND r.external_ref <> ''))
         WHERE p.id = NEW.of_line_id AND p.loan_id = NEW.loan_id AND p.kind = 'payment'
         GROUP BY p.id, {", ".join(f"p.{part}" for part in parts)}
         HAVING {" AND ".join(f"coalesce(sum(t.{part}), 0) + NEW.{part} <= -p.{part}" for part in parts)}

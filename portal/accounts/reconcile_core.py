@@ -18,6 +18,7 @@ from portal.accounts.balance import COMPONENTS, FORGIVING, TAKINGS, Totals
 from portal.accounts.corrections import (
     GAVE_WAY,
     LONGEST_STEM,
+    PLACES,
     answers_ours,
     insert_pair,
     opposite_of,
@@ -71,7 +72,8 @@ def park_overpaid(
 
     What was paid beyond a component's charges moves to suspense, and back from there once the component
     can take it again. What was forgiven here beyond what is owed, given back here of a payment that the
-    bank has undone itself, or moved to another loan though the bank took the money back, gives way first.
+    bank has undone itself or counted less of, or moved to another loan though the bank took the money back,
+    gives way first.
     Returns how many loans saw money moved.
     """
     moment = _Moment(posted_on, label, now)
@@ -88,6 +90,8 @@ def _park(session: Session, loan_ids: Sequence[int], moment: _Moment) -> int:
     for loan_id in crooked:  # grows by the loans that moved money comes back from
         _forgiveness_gives_way(session, loan_id, moment)
         crooked.extend(_transfers_give_way(session, loan_id, moment))
+    for loan_id in crooked:
+        _takings_give_way(session, loan_id, moment)
     found |= totals_of(session, crooked) if crooked else {}
     parked, moved = _parked(session, list(found)), 0
     for loan_id, totals in found.items():
@@ -163,6 +167,7 @@ _MOVED_ON = (
     .where(LedgerLine.kind == "transfer", LedgerLine.of_line_id.is_(None))
     .order_by(LedgerLine.id.desc())
 )
+_TAKEN = _standing().where(LedgerLine.kind.in_(TAKINGS)).order_by(LedgerLine.id.desc())
 _SUMS_PARKED = _sums_parked()
 
 
@@ -206,6 +211,27 @@ def _transfers_give_way(session: Session, loan_id: int, moment: _Moment) -> Iter
             _gives_way(session, line, moment)
             _gives_way(session, pair, moment)
             yield pair.loan_id
+
+
+def _takings_give_way(session: Session, loan_id: int, moment: _Moment) -> None:
+    """Where the bank has counted less of a payment than was taken back of it here, what is beyond that gives
+    way, the latest first: no more can go back than came. What is left of a line stands as a line of its own."""
+    for line in session.scalars(_TAKEN, {"loan_ids": [loan_id]}).all():
+        totals = totals_of(session, [loan_id])[loan_id]
+        short = -(sum(totals.paid.values()) + totals.suspense)
+        if short <= 0:
+            return
+        rest = {name: int(getattr(line, f"{name}_minor")) for name in PLACES}
+        for name in reversed(PLACES):
+            less = min(short, rest[name])
+            rest[name], short = rest[name] - less, short - less
+        _gives_way(session, line, moment)
+        if any(rest.values()):
+            ref = f"{GAVE_WAY}{line.id}-{moment.label}-rest"[:48]
+            parts = {name: -rest[name] for name in COMPONENTS}
+            values = line_values(loan_id, line.kind, parts, moment.posted_on, ref, line.memo, moment.now)
+            more = {"suspense_minor": rest["suspense"], "of_line_id": line.of_line_id}
+            insert_line(session, values | more)
 
 
 def _parked(session: Session, loan_ids: Sequence[int]) -> dict[int, dict[str, int]]:

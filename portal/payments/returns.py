@@ -73,9 +73,8 @@ def settle(session: Session, payment: Payment, books: Books) -> None:
     kept = _common(wanted, [taking for taking, _ in standing])
     for taking, line_ids in reversed(standing[kept:]):
         _undo(session, payment, taking, line_ids, books)
-    for taking in wanted[kept:]:
-        _take(session, payment, taking, books)
-    net = _paid(lines) - sum(taking.minor for taking, _ in _standing(session, lines))
+    taken = wanted[:kept] + [one for one in wanted[kept:] if _take(session, payment, one, books)]
+    net = _paid(lines) - sum(one.minor for one in taken)
     if lines:
         recount(session, payment_id=payment.id, net=Money(net, payment.currency), now=books.now)
     _raise_state(session, payment, books)
@@ -166,6 +165,8 @@ def _standing(session: Session, lines: Sequence[LedgerLine]) -> list[tuple[Takin
         .where(
             LedgerLine.of_line_id.in_([line.id for line in lines]),
             LedgerLine.kind.in_(_POSTS),
+            # what stayed of one that gave way in part is counted with the whole
+            ~LedgerLine.line_ref.startswith(GAVE_WAY),
             _holds(undoing),
         )
         .order_by(LedgerLine.id)
@@ -195,15 +196,19 @@ def _common(wanted: Sequence[Taking], standing: Sequence[Taking]) -> int:
 
 
 def _undo(session: Session, payment: Payment, taking: Taking, line_ids: Sequence[int], books: Books) -> None:
-    """Credit the money of one taking again: its line is undone; where the bank's own line took its place,
-    the money is a credit of its own until the bank has posted that too."""
+    """Credit the money of one taking again: its line is undone, or what stays of it. Where the bank's own
+    line took its place, the money is a credit of its own until the bank has posted that too."""
     for line_id in reversed(line_ids):
-        if _gave_way(session, line_id):
+        undone_by = _gave_way(session, line_id)
+        if undone_by is not None and undone_by.external_ref:
             _credit_again(session, payment, taking, line_id, books)
+            continue
+        stays = line_id if undone_by is None else _rest_of(session, undone_by)
+        if stays is None:
             continue
         post_reversal(
             session,
-            line_id=line_id,
+            line_id=stays,
             posted_on=books.today,
             line_ref=_again(taking.source, line_id),
             memo=payment.reference,
@@ -239,9 +244,18 @@ def _holds(undoing: type[LedgerLine]) -> ColumnElement[bool]:
     return or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY))
 
 
-def _gave_way(session: Session, line_id: int) -> bool:
-    undone_by = session.scalar(select(LedgerLine.line_ref).where(LedgerLine.reverses_id == line_id))
-    return undone_by is not None and undone_by.startswith(GAVE_WAY)
+def _gave_way(session: Session, line_id: int) -> LedgerLine | None:
+    """The line by which a taking gave way: to the bank's own, which it names, or because the bank has counted
+    less of the payment."""
+    return session.scalar(
+        select(LedgerLine).where(LedgerLine.reverses_id == line_id, LedgerLine.line_ref.startswith(GAVE_WAY))
+    )
+
+
+def _rest_of(session: Session, undone_by: LedgerLine) -> int | None:
+    """What stays of a taking that gave way in part."""
+    ref = LedgerLine.line_ref == f"{undone_by.line_ref}-rest"
+    return session.scalar(select(LedgerLine.id).where(LedgerLine.source == "portal", ref))
 
 
 def _restored(session: Session, takings: Sequence[LedgerLine]) -> set[int]:
@@ -253,8 +267,9 @@ def _restored(session: Session, takings: Sequence[LedgerLine]) -> set[int]:
     return {refs[ref] for ref in found}
 
 
-def _take(session: Session, payment: Payment, taking: Taking, books: Books) -> None:
-    """Post one taking over the payment's lines, the last that was placed first: all of it or an alarm."""
+def _take(session: Session, payment: Payment, taking: Taking, books: Books) -> bool:
+    """Post one taking over the payment's lines, the last that was placed first: all of it, or an alarm and
+    False."""
     try:
         with session.begin_nested():
             for line_id, loan_id, parts in _split(session, payment, taking.minor):
@@ -271,6 +286,8 @@ def _take(session: Session, payment: Payment, taking: Taking, books: Books) -> N
     except UnableToPost as error:
         facts = {"source": taking.source, "reason": f"not_taken_back:{error}", "amount_minor": taking.minor}
         alarm(session, payment.id, facts, now=books.now)
+        return False
+    return True
 
 
 def _turn(session: Session, source: str, loan_id: int) -> int:

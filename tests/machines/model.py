@@ -112,6 +112,9 @@ class Entry:
     source: object = None
     #: moved to or from suspense because of what the bank's lines left
     parked: bool = False
+    #: the bank counted less of the payment than was taken back: what stays of this taking, if anything
+    is_shrunk: bool = False
+    rest: Entry | None = None
 
     @property
     def places(self) -> dict[str, int]:
@@ -191,8 +194,27 @@ class Books:
                     for line in (one, other):
                         self.undo(line)
                     turn.append(other.account)
+        for account in turn:
+            self._take_less(account)
         for account in self.accounts:
             self._even_out(account)
+
+    def _take_less(self, account: Account) -> None:
+        """No more goes back than came: what was taken back last shrinks, from suspense first."""
+        for one in reversed(self.standing(account, TAKINGS)):
+            short = -(sum(account.paid.values()) + account.suspense)
+            if short <= 0:
+                return
+            places = {place: -minor for place, minor in one.places.items()}
+            for place in reversed(PLACES):
+                less = min(short, places.get(place, 0))
+                places[place], short = places.get(place, 0) - less, short - less
+            self.undo(one)
+            one.is_shrunk = True
+            rest = {place: -minor for place, minor in places.items() if minor}
+            if rest:
+                one.rest = self.post(entry_of(account, one.kind, rest, of=one.of))
+                one.rest.source = one
 
     def standing(self, account: Account, kinds: tuple[str, ...]) -> list[Entry]:
         """The lines of ours that nothing undid."""

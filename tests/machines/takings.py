@@ -70,7 +70,12 @@ class Ledger(Books):
             kept += 1
         for _, entries in reversed(standing[kept:]):
             for entry in reversed(entries):
-                self.undo_all(entry)
+                if entry.is_shrunk:
+                    entry.is_shrunk, entry.source = False, None
+                    if entry.rest is not None and not entry.rest.undone:
+                        self.undo_all(entry.rest)
+                else:
+                    self.undo_all(entry)
         for one, minor in wanted[kept:]:
             self._take(attempt, one, minor)
         if lines:
@@ -94,7 +99,8 @@ class Ledger(Books):
     def _standing(self, lines: list[Entry]) -> list[tuple[object, list[Entry]]]:
         found: dict[object, list[Entry]] = {}
         for one in self.entries:
-            if one.of in lines and one.kind in TAKINGS and not one.undone:
+            is_rest = isinstance(one.source, Entry)
+            if one.of in lines and one.kind in TAKINGS and (not one.undone or one.is_shrunk) and not is_rest:
                 found.setdefault(one.source, []).append(one)
         return list(found.items())
 

@@ -39,8 +39,9 @@ def _ours(database: Database, kind: str) -> list[Any]:
         return list(connection.execute(select(table).where(wanted).order_by(table.c.id)).all())
 
 
-def _core_posts(database: Database, line: Any, *, undoes: str = "") -> None:
-    """The bank's own line of one of ours, named by its reference, as an intake adds it."""
+def _core_posts(database: Database, line: Any, *, undoes: str = "", less: int = 0) -> None:
+    """The bank's own line of one of ours, named by its reference, as an intake adds it; of a payment it may
+    count less, from the principal."""
 
     def unit(session: Session) -> None:
         original = (
@@ -56,7 +57,8 @@ def _core_posts(database: Database, line: Any, *, undoes: str = "") -> None:
                 kind="reversal" if undoes else "payment",
                 reverses_id=original,
                 external_ref=line.line_ref,
-                **{f"{name}_minor": line._mapping[f"{name}_minor"] for name in COMPONENTS},
+                **{f"{name}_minor": line._mapping[f"{name}_minor"] for name in COMPONENTS[:-1]},
+                principal_minor=line.principal_minor + less,
             )
         )
         session.flush()
@@ -70,6 +72,15 @@ def _core_posts(database: Database, line: Any, *, undoes: str = "") -> None:
 @pytest.fixture
 def disputed(database: Database, keys: Keys) -> Database:
     """A payment of Lin's that was charged back; the bank has posted both."""
+    _dispute(database, keys)
+    (paid,), (taken,) = _ours(database, "payment"), _ours(database, "charge_back")
+    _core_posts(database, paid)
+    _core_posts(database, taken, undoes=f"T-{paid.id}")
+    return database
+
+
+def _dispute(database: Database, keys: Keys) -> None:
+    """A payment of Lin's, and all of it charged back."""
     lin(database, keys)
     attempt = begin(database, 1)
     tell(database, keys, said(attempt, Report.PAID))
@@ -95,10 +106,6 @@ def disputed(database: Database, keys: Keys) -> Database:
 
     database.write(charge_back)
     _settle(database, keys)
-    (paid,), (taken,) = _ours(database, "payment"), _ours(database, "charge_back")
-    _core_posts(database, paid)
-    _core_posts(database, taken, undoes=f"T-{paid.id}")
-    return database
 
 
 def _settle(database: Database, keys: Keys) -> None:
@@ -154,3 +161,19 @@ def test_what_gave_way_to_the_banks_own_refund_still_counts_as_given_back(
 
     with pytest.raises((UnableToPost, IntegrityError)):
         refund("R-2")
+
+
+def test_no_more_goes_back_than_the_bank_has_counted(database: Database, keys: Keys) -> None:
+    _dispute(database, keys)
+    before = _left(database)
+    (paid,) = _ours(database, "payment")
+
+    _core_posts(database, paid, less=-paid.principal_minor)
+    _settle(database, keys)
+
+    assert _left(database) == before
+    kinds = [row.kind for row in _ours(database, "charge_back")]
+    assert kinds == ["charge_back", "charge_back"]
+    database.write(lambda session: session.execute(update(Dispute).values(reinstated=True, state="won")))
+    _settle(database, keys)
+    assert _left(database) == before + sum(paid._mapping[f"{name}_minor"] for name in COMPONENTS[:-1])
