@@ -103,7 +103,7 @@ def ask_at_the_door(page: Page, visit: Announced) -> None:
 
 
 def words(page: Page) -> list[str]:
-    return [page.locator(f"[data-word={side}] .said-word").inner_text() for side in ("visitor", "borrower")]
+    return [page.locator(f"[data-word={side}] .said-word").inner_text() for side in ("visitor", "answer")]
 
 
 def look(page: Page, name: str, *, script: bool = True) -> None:

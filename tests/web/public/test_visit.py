@@ -34,7 +34,7 @@ def ask(client: FlaskClient, visit: Announced, **given: str):  # type: ignore[no
 
 
 def words_on(page: str) -> list[str]:
-    return re.findall(r'data-word="(?:visitor|borrower)"><b class="said-word">([^<]+)</b>', page)
+    return re.findall(r'data-word="(?:visitor|answer)"><b class="said-word">([^<]+)</b>', page)
 
 
 def test_code_and_end_of_the_mobile_show_who_comes(

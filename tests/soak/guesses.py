@@ -1,0 +1,224 @@
+"""Codes at random against real ones: none is ever met, each is as likely as any other, none comes twice.
+
+python -m tests.soak.guesses [--codes 10000000] [--live 10000] [--pairs 20000] [--addresses 10000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import tempfile
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sqlalchemy import func, select
+
+from portal.access import codes
+from portal.access.limits import WRONG_CODES_ALL
+from portal.audit import AuditEntry
+from portal.db import Database
+from portal.keys import Keys
+from portal.notices import faces
+from portal.notices.faces import NoticeFace
+from portal.notices.verification import Verdict, asked_for, verdict_on
+from portal.schema import metadata
+from tests.conftest import MASTER, PEPPER
+
+#: Places of a notice code that are chosen at random; the last is the check character.
+PLACES = codes.CODE_LENGTH - 1
+NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+TODAY = date(2026, 11, 20)
+#: Looked up together: as many as one statement may name.
+PORTION = 10_000
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What a heap of codes shows: how many, how many twice, how many are somebody's, and per place the chance of
+    so uneven a spread."""
+
+    made: int
+    twice: int
+    met: int
+    chances: tuple[float, ...]
+
+    def is_even(self, within: float = 0.001) -> bool:
+        """Whether no place stands out: an honest source fails once in 1 / `within` heaps, all places together."""
+        edge = within / (2 * len(self.chances))
+        return all(edge <= chance <= 1 - edge for chance in self.chances)
+
+
+def spread_of(made: Iterable[str], *, keys: Keys | None = None, held: frozenset[str] = frozenset()) -> Spread:
+    """The spread of `made`, read once. A code is 60 bits, so its number stands for it. With `keys`, also how many
+    of the digests that the portal looks up are `held`."""
+    # by their first five bits: a set of ten million numbers would take a gigabyte
+    numbers = [array("Q") for _ in codes.ALPHABET]
+    counts, total, met = [Counter[str]() for _ in range(PLACES)], 0, 0
+    for portion in portions(made):
+        total += len(portion)
+        for place, column in enumerate(zip(*portion, strict=True)):
+            if place < PLACES:
+                counts[place].update(column)
+        for number in map(number_of, portion):
+            numbers[number >> 55].append(number)
+        if keys is not None:
+            met += sum(codes.digest_of(keys, code) in held for code in portion)
+    twice = total - sum(len(set(part)) for part in numbers)
+    return Spread(total, twice, met, tuple(chance(counted, total) for counted in counts))
+
+
+def number_of(code: str) -> int:
+    """The 60 bits of a code as one number: Crockford's letters read as Python's base 32."""
+    return int(code[:PLACES].translate(_PYTHON), 32)
+
+
+_PYTHON = str.maketrans(codes.ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
+
+
+def portions(made: Iterable[str]) -> Iterator[list[str]]:
+    """`made` in lists of PORTION."""
+    held: list[str] = []
+    for one in made:
+        held.append(one)
+        if len(held) == PORTION:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def chance(counts: Counter[str], total: int) -> float:
+    """How likely an honest source is at least so uneven, by Wilson and Hilferty's normal approximation of a
+    chi-square; good to three digits at 31 degrees of freedom."""
+    expected, free = total / len(codes.ALPHABET), len(codes.ALPHABET) - 1
+    found = sum((counts[character] - expected) ** 2 for character in codes.ALPHABET) / expected
+    z = ((found / free) ** (1 / 3) - (1 - 2 / (9 * free))) / math.sqrt(2 / (9 * free))
+    return 0.5 * math.erfc(z / math.sqrt(2))
+
+
+def mint(database: Database, keys: Keys, count: int) -> list[str]:
+    """So many live notices' codes in the book."""
+    made = [codes.new_code() for _ in range(count)]
+    rows = [
+        {
+            "notice_id": number,
+            "code_digest": codes.digest_of(keys, code),
+            "token_digest": keys.digest("notice.token", f"token {number}"),
+            "issued_on": TODAY,
+            "expires_on": date(2026, 12, 31),
+            "status": "live",
+            "mobile_tail": "34",
+        }
+        for number, code in enumerate(made, 1)
+    ]
+    database.write(lambda session: session.execute(NoticeFace.__table__.insert(), rows) and None)
+    return made
+
+
+def guessed(database: Database, keys: Keys, addresses: Iterable[str]) -> int:
+    """One guess from each address, by the operation behind the page; how many were anything but refused."""
+    found = 0
+    for address in addresses:
+        asked = asked_for(keys, codes.new_code())
+
+        def unit(session, asked=asked, address=address):  # type: ignore[no-untyped-def]
+            return faces.try_code(session, asked, keys=keys, network=address, real_now=NOON)
+
+        found += verdict_on(asked, database.write(unit).face, today=TODAY) != Verdict.NOT_OURS
+    return found
+
+
+def alarms(database: Database) -> int:
+    """Entries of the guessing alarm."""
+    with database.read() as connection:
+        of_guesses = AuditEntry.event == "notices.wrong_codes_alarm"
+        return connection.scalar(select(func.count()).where(of_guesses)) or 0
+
+
+def area(first: list[float], second: list[float]) -> float:
+    """The classifier's area under its curve: how often one of `second` took longer than one of `first`; 0.5
+    is what guessing gives."""
+    ranked = sorted([(value, 0) for value in first] + [(value, 1) for value in second])
+    ranks, start = 0.0, 0
+    while start < len(ranked):
+        end = start
+        while end < len(ranked) and ranked[end][0] == ranked[start][0]:
+            end += 1
+        middle = (start + 1 + end) / 2
+        ranks += middle * sum(kind for _, kind in ranked[start:end])
+        start = end
+    return (ranks - len(second) * (len(second) + 1) / 2) / (len(first) * len(second))
+
+
+def times(database: Database, keys: Keys, live: list[str], pairs: int) -> tuple[list[float], list[float]]:
+    """Seconds of the operation behind the page, unknown and known codes in turn, each asked once, each from a
+    network of its own: everything up to where the answer is known, and its commit."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(pairs):
+        pair = [(0, codes.new_code()), (1, live[number])]
+        for kind, code in pair if number % 2 else reversed(pair):
+            asked, network = asked_for(keys, code), f"{kind}.{number}"
+
+            def unit(session, asked=asked, network=network):  # type: ignore[no-untyped-def]
+                return faces.try_code(session, asked, keys=keys, network=network, real_now=NOON)
+
+            begun = time.perf_counter()
+            answer = database.write(unit)
+            taken[kind].append(time.perf_counter() - begun)
+            assert (answer.face is not None) == bool(kind)
+    return taken
+
+
+def main() -> None:
+    """Each proof, with its figure; SystemExit where one fails."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--codes", type=int, default=10_000_000)
+    parser.add_argument("--live", type=int, default=10_000)
+    parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--addresses", type=int, default=10_000)
+    asked = parser.parse_args()
+    keys = Keys(pepper=PEPPER, master=MASTER)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/guesses.sqlite")
+        metadata.create_all(database.writer)
+        live = mint(database, keys, max(asked.live, asked.pairs))
+        if asked.pairs:
+            unknown, known = times(database, keys, live, asked.pairs)
+            found = area(unknown, known)
+            medians = [statistics.median(one) * 1e6 for one in (unknown, known)]
+            print(
+                f"time: {asked.pairs:,} unknown and known codes in turn, AUC {found:.4f}, "
+                f"medians {medians[0]:.0f} and {medians[1]:.0f} us",
+                flush=True,
+            )
+            if abs(found - 0.5) > 0.02:
+                raise SystemExit("known and unknown codes can be told apart by the time they take")
+        if asked.addresses:
+            some = (f"198.{18 + n // 65536}.{n // 256 % 256}.{n % 256}" for n in range(asked.addresses))
+            got, raised = guessed(database, keys, some), alarms(database)
+            print(f"spray: {asked.addresses:,} addresses, {got} hits, {raised} alarm", flush=True)
+            if got or raised != (asked.addresses >= WRONG_CODES_ALL.most):
+                raise SystemExit("a spray was not refused, or not told once")
+        database.dispose()
+    begun = time.monotonic()
+    held = frozenset(codes.digest_of(keys, code) for code in live)
+    spread = spread_of((codes.new_code() for _ in range(asked.codes)), keys=keys, held=held)
+    print(
+        f"codes: {spread.made:,} at random, {spread.met} of {len(held):,} met, {spread.twice} twice, chi-square p "
+        f"{min(spread.chances):.4f} to {max(spread.chances):.4f} over {PLACES} places, "
+        f"{time.monotonic() - begun:.0f} s",
+        flush=True,
+    )
+    if spread.met or spread.twice or not spread.is_even():
+        raise SystemExit("codes are met, come twice, or are uneven")
+
+
+if __name__ == "__main__":
+    main()
