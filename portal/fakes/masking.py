@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from portal.documents.card_numbers import has_card_number
+from portal.notices.links import links_in
 
 #: The longest excerpt a warning shows.
 LONGEST = 300
@@ -51,6 +52,17 @@ def unclickable(address: str) -> str:
     'hb-kefu[.]top/a'
     """
     return address.replace(".", "[.]")
+
+
+def unlinked(text: str) -> str:
+    """`text` with every address in it broken up: phones make a link of an address wherever it stands.
+
+    >>> unlinked("请打开 hb-kefu.top/a 办理。")
+    '请打开 hb-kefu[.]top/a 办理。'
+    """
+    for link in reversed(links_in(text, ours=("invalid.example",))):
+        text = text[: link.start] + unclickable(link.text) + text[link.end :]
+    return text
 
 
 def _code(found: re.Match[str]) -> str:

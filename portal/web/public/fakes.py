@@ -13,7 +13,7 @@ from portal.documents.kinds import Limits
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
 from portal.fakes import queries
-from portal.fakes.masking import unclickable, without_cards
+from portal.fakes.masking import unclickable, unlinked, without_cards
 from portal.fakes.operations import LONGEST_LINK, LONGEST_NUMBER, LONGEST_TEXT, Told, UnableToReport, report
 from portal.fakes.pictures import Busy, plain_picture
 from portal.web import errors
@@ -94,7 +94,9 @@ def warnings() -> str:
     """Confirmed fakes: words, addresses that nobody can tap, numbers and days."""
     with portal().db.read() as connection:
         rows = queries.warnings(connection)
-    return render_template("public/fakes/warnings.html", rows=rows, unclickable=unclickable)
+    return render_template(
+        "public/fakes/warnings.html", rows=rows, unclickable=unclickable, unlinked=unlinked
+    )
 
 
 def _form(typed: dict[str, str], error: str = "") -> str:

@@ -116,7 +116,7 @@ def test_the_warning_cannot_be_tapped_and_names_nobody(
     send(web, text="尊敬的王明先生 您的账户 13900000034 " + FAKE)
     with sqlite_database.read() as connection:
         (row,) = queries.queue(connection, keys)
-    text = "尊敬的王明先生 13900000034 请打开"
+    text = "尊敬的王明先生 13900000034 请打开 hb-kefu.top/a"
     word = Word(GroupAction.CONFIRM, 1, "n", text=text, links=("hb-kefu.top",), numbers=("17000001234",))
     sqlite_database.write(
         lambda s: decide(
@@ -153,7 +153,9 @@ def test_the_desk_decides_once_and_keeps_the_words_of_whoever_was_slower(
     assert "港弯银行" in web.get("/desk/fakes").text
     page = web.get(address).text
     assert "hb-kefu[.]top" in page
-    assert "Look at the picture" in page
+    assert "/desk/fakes/pictures/1.jpg" in page
+    picture = web.get("/desk/fakes/pictures/1.jpg")
+    assert picture.data.startswith(b"\xff\xd8\xff")
     fields = {
         "csrf_token": token,
         "version": "1",
