@@ -102,13 +102,16 @@ class DeskRules(Ground):
             self.books.transfer(one, two, {place: -minor}, {to: minor})
 
     @precondition(lambda self: self._of_payments())
-    @rule(which=WHICH, place=WHICH, share=SHARE, kind=st.sampled_from(sorted(TAKES)))
-    def taken_back(self, which: int, place: int, share: int, kind: str) -> None:
-        """A part of one payment's money goes back."""
+    @rule(which=WHICH, place=WHICH, share=SHARE, kind=st.sampled_from(sorted(TAKES)), more=st.booleans())
+    def taken_back(self, which: int, place: int, share: int, kind: str, more: bool) -> None:
+        """A part of one payment's money goes back, and perhaps once more as much."""
         entry = pick(self._of_payments(), which)
         where = pick(sorted(entry.places), place)
         minor = max(1, entry.places[where] * share // 100)
-        ref = f"B-{len(self.books.entries)}-{len(self.undone)}"
+        for turn in range(1 + more):
+            self._take(entry, kind, where, minor, f"B-{self.steps}-{turn}")
+
+    def _take(self, entry: Entry, kind: str, where: str, minor: int, ref: str) -> None:
 
         def unit(session: Any) -> None:
             for _ in range(2):

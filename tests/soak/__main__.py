@@ -1,6 +1,6 @@
 """`make soak`: the proofs at their full size, one after the other, with progress; what fails says how to see it again.
 
-python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts|contacts] [--seed N]
+python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts|contacts|guesses] [--seed N]
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from portal.signing import Signer
 from tests import postgres
 from tests.conftest import MASTER, PEPPER, SEED, postgres_url
 from tests.machines.runs import money_machine, run
-from tests.soak import deliveries, mutants
+from tests.soak import deliveries, guesses, mutants
 
 #: Steps between two words of progress.
 PORTION = 10_000
-PARTS = ("machines", "mutants", "storms", "kills", "texts", "contacts", "deliveries")
+PARTS = ("machines", "mutants", "storms", "kills", "texts", "contacts", "guesses", "deliveries")
 
 
 @contextmanager
@@ -108,6 +108,8 @@ def main() -> None:
             tests_of("tests/notices/test_mutations.py", "tests/notices/test_manglings.py")
         elif part == "contacts":
             tests_of("tests/contacts/test_twenty_years.py", "tests/contacts/test_rule.py")
+        elif part == "guesses":
+            guesses.prove()
         else:
             full_deliveries(asked.deliveries, asked.seed)
 

@@ -102,10 +102,10 @@ MUTANTS = (
         "    excess",
     ),
     Mutant(
-        "a payment counts twice for its plan",
+        "what an instalment of a plan has been paid is forgotten",
         "portal/plans/receipts.py",
-        "        taken = min(minor, amount - paid.get(number, 0))\n",
-        "        taken = min(minor, amount)\n",
+        "Money(row.amount_minor - paid.get(row.number, 0), plan.currency)",
+        "Money(row.amount_minor, plan.currency)",
     ),
 )
 
