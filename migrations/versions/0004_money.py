@@ -103,7 +103,7 @@ LEDGER_TRIGGERS = (
         SELECT 1 FROM ledger_line AS p
         LEFT JOIN ledger_line AS t ON t.of_line_id = p.id AND t.kind IN ('charge_back', 'refund')
             AND NOT EXISTS (SELECT 1 FROM ledger_line AS r
-                WHERE r.reverses_id = t.id AND r.line_ref NOT LIKE 'back-%')
+                WHERE r.reverses_id = t.id AND NOT (r.line_ref LIKE 'back-%' AND r.external_ref <> ''))
         WHERE p.id = NEW.of_line_id AND p.loan_id = NEW.loan_id AND p.kind = 'payment'
         GROUP BY p.id, p.cost_minor, p.fee_minor, p.penalty_interest_minor, p.interest_minor, p.principal_minor, p.suspense_minor
         HAVING coalesce(sum(t.cost_minor), 0) + NEW.cost_minor <= -p.cost_minor AND coalesce(sum(t.fee_minor), 0) + NEW.fee_minor <= -p.fee_minor AND coalesce(sum(t.penalty_interest_minor), 0) + NEW.penalty_interest_minor <= -p.penalty_interest_minor AND coalesce(sum(t.interest_minor), 0) + NEW.interest_minor <= -p.interest_minor AND coalesce(sum(t.principal_minor), 0) + NEW.principal_minor <= -p.principal_minor AND coalesce(sum(t.suspense_minor), 0) + NEW.suspense_minor <= -p.suspense_minor
@@ -115,7 +115,7 @@ LEDGER_TRIGGERS = (
         SELECT 1 FROM ledger_line AS p
         LEFT JOIN ledger_line AS t ON t.of_line_id = p.id AND t.kind IN ('charge_back', 'refund')
             AND NOT EXISTS (SELECT 1 FROM ledger_line AS r
-                WHERE r.reverses_id = t.id AND r.line_ref NOT LIKE 'back-%')
+                WHERE r.reverses_id = t.id AND NOT (r.line_ref LIKE 'back-%' AND r.external_ref <> ''))
         WHERE p.id = NEW.of_line_id AND p.loan_id = NEW.loan_id AND p.kind = 'payment'
         GROUP BY p.id, p.cost_minor, p.fee_minor, p.penalty_interest_minor, p.interest_minor, p.principal_minor, p.suspense_minor
         HAVING coalesce(sum(t.cost_minor), 0) + NEW.cost_minor <= -p.cost_minor AND coalesce(sum(t.fee_minor), 0) + NEW.fee_minor <= -p.fee_minor AND coalesce(sum(t.penalty_interest_minor), 0) + NEW.penalty_interest_minor <= -p.penalty_interest_minor AND coalesce(sum(t.interest_minor), 0) + NEW.interest_minor <= -p.interest_minor AND coalesce(sum(t.principal_minor), 0) + NEW.principal_minor <= -p.principal_minor AND coalesce(sum(t.suspense_minor), 0) + NEW.suspense_minor <= -p.suspense_minor
