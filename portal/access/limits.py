@@ -33,6 +33,18 @@ WRONG_CODES_NETWORK = Limit(
     "wrong_code_network", HOUR, 30, "a household mistypes a few; a list is tried by a machine"
 )
 WRONG_CODES_ALL = Limit("wrong_code_all", HOUR, 5_000, "guessing spread over many networks")
+RIGHT_CODES_NETWORK = Limit(
+    "right_code_network",
+    HOUR,
+    10,
+    "different codes of ours from one network: a household has a few, a thief a list",
+)
+NETWORKS_CODE = Limit(
+    "networks_code",
+    DAY,
+    5,
+    "networks that use one code: home, work, mobile, a helper; more and it was copied",
+)
 STAFF_LOGIN = Limit(
     "staff_login_net", 300, 5, "one login from one network: a wait, not a lock, and not for others"
 )

@@ -6,7 +6,7 @@ A face answers by keyed digest. It holds neither a name nor an amount nor a prod
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,15 +20,24 @@ from sqlalchemy import (
     bindparam,
     column,
     delete,
+    distinct,
     exists,
+    func,
     select,
     table,
+    update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from portal import audit
 from portal.access import counters
-from portal.access.limits import WRONG_CODES_ALL, WRONG_CODES_NETWORK
+from portal.access.limits import (
+    NETWORKS_CODE,
+    RIGHT_CODES_NETWORK,
+    WRONG_CODES_ALL,
+    WRONG_CODES_NETWORK,
+    Limit,
+)
 from portal.access.models import Counter
 from portal.contacts.operations import place_hold
 from portal.db import Base, BigId, Row, upsert
@@ -50,6 +59,8 @@ class NoticeFace(Base):
     status: Mapped[str] = mapped_column(String(16))
     #: the last two digits of the mobile
     mobile_tail: Mapped[str] = mapped_column(String(2))
+    #: when its code had been used in more networks than one person has; it is never plainly genuine again
+    copied_at: Mapped[datetime | None]
 
 
 class NoticeSeen(Row):
@@ -60,7 +71,7 @@ class NoticeSeen(Row):
     #: the code or token digest that was asked about
     asked_digest: Mapped[str] = mapped_column(String(64))
     network_digest: Mapped[str] = mapped_column(String(64))
-    #: "link" (GET) or "code" (POST)
+    #: "link" (GET), "code" (POST) or "sign_in" (POST)
     way: Mapped[str] = mapped_column(String(8))
     hour: Mapped[datetime]
     __table_args__ = (UniqueConstraint("asked_digest", "network_digest", "way", "hour"),)
@@ -77,10 +88,12 @@ class WrongPerson(Row):
 
 @dataclass(frozen=True)
 class Looked:
-    """What one look-up found. `is_seen`: this network's look in this hour is already on record."""
+    """What one look-up found. `is_seen`: this network's look in this hour is already on record;
+    `elsewhere`: other networks that used the code within a day, by a POST."""
 
     face: Face | None
     is_seen: bool
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,7 @@ class Tried:
 #: How long it is kept that somebody looked: a copied letter shows within weeks, not years.
 SEEN_DAYS = 90
 #: The person behind a notice, for a hold and nothing else: a number that no page is ever given.
-_NOTICE = table("notice", column("id"), column("borrower_id"))
+_NOTICE = table("notice", column("id"), column("borrower_id"), column("notice_ref"))
 
 
 def look_up(
@@ -106,6 +119,7 @@ def look_up(
         "network_digest": network_digest,
         "way": way,
         "hour": _hour(real_now),
+        "since": real_now - timedelta(seconds=NETWORKS_CODE.seconds),
     }
     ready = _BY_TOKEN if asked.kind == "token" else _BY_CODE
     if isinstance(connection, Session):
@@ -126,6 +140,18 @@ def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str
         )
         .on_conflict_do_nothing()
     )
+
+
+def copied_codes(connection: Connection, *, limit: int = 100) -> tuple[tuple[str, datetime], ...]:
+    """The notices whose codes may have been copied, with the instant it showed; the latest first."""
+    rows = connection.execute(
+        select(_NOTICE.c.notice_ref, NoticeFace.copied_at)
+        .join(NoticeFace, NoticeFace.notice_id == _NOTICE.c.id)
+        .where(NoticeFace.copied_at.is_not(None))
+        .order_by(NoticeFace.copied_at.desc())
+        .limit(limit)
+    )
+    return tuple((ref, at) for ref, at in rows)
 
 
 def forget_seen(session: Session, *, real_now: datetime) -> None:
@@ -149,20 +175,60 @@ def try_code(
     """Look a typed code up, count it when it is wrong, and put the look on record. `is_wrong` says it of
     more than a code, a whole text for instance.
 
-    Three statements whether the code is right, wrong or a slip. A network that was wrong too often
-    gets no answer until its window ends; too many wrong ones from everywhere raise an alarm, once a
-    window, and still let honest checks through.
+    Three statements whether the code is right, wrong or a slip. A network that was wrong too often, or
+    was right with more codes than a household has, gets no answer on another code until its window ends;
+    too many wrong ones from everywhere raise an alarm, once a window, and still let honest checks through.
     """
     network_digest = keys.digest("network", network)
     looked = look_up(session, asked, network_digest=network_digest, way="code", real_now=real_now)
     wrong = int(is_wrong(looked.face) if is_wrong else asked.can_be_ours and looked.face is None)
-    here, everywhere = _count(session, keys, network, wrong, real_now)
-    if wrong and everywhere == WRONG_CODES_ALL.most:
-        _raise_alarm(session, everywhere, real_now)
-    if here - wrong >= WRONG_CODES_NETWORK.most:
+    right = int(looked.face is not None and not looked.is_seen)
+    counts = _count(
+        session,
+        keys,
+        network,
+        {WRONG_CODES_NETWORK: wrong, RIGHT_CODES_NETWORK: right, WRONG_CODES_ALL: wrong},
+        real_now,
+    )
+    if wrong and counts[WRONG_CODES_ALL.scope] == WRONG_CODES_ALL.most:
+        _raise_alarm(
+            session, "wrong_codes", "check", counts[WRONG_CODES_ALL.scope], WRONG_CODES_ALL, real_now
+        )
+    if counts[WRONG_CODES_NETWORK.scope] - wrong >= WRONG_CODES_NETWORK.most:
         return Tried(None, wait_seconds=counters.seconds_left(WRONG_CODES_NETWORK, real_now))
+    if not looked.is_seen and counts[RIGHT_CODES_NETWORK.scope] - right >= RIGHT_CODES_NETWORK.most:
+        if right and counts[RIGHT_CODES_NETWORK.scope] == RIGHT_CODES_NETWORK.most + 1:
+            _raise_alarm(
+                session, "many_codes", network_digest, RIGHT_CODES_NETWORK.most, RIGHT_CODES_NETWORK, real_now
+            )
+        return Tried(None, wait_seconds=counters.seconds_left(RIGHT_CODES_NETWORK, real_now))
     record_seen(session, asked, network_digest=network_digest, way="code", real_now=real_now)
-    return Tried(looked.face)
+    return Tried(_watched(session, looked, real_now))
+
+
+def note_sign_in(session: Session, asked: Asked, *, keys: Keys, network: str, real_now: datetime) -> None:
+    """Put on record that a sign-in began with this code or link; known and unknown ones cost the same."""
+    where = keys.digest("network", network)
+    looked = look_up(session, asked, network_digest=where, way="sign_in", real_now=real_now)
+    record_seen(session, asked, network_digest=where, way="sign_in", real_now=real_now)
+    _watched(session, looked, real_now)
+
+
+def _watched(session: Session, looked: Looked, real_now: datetime) -> Face | None:
+    """The face, as copied where this use is in one network too many; the bank is told once a notice."""
+    face = looked.face
+    if face is None or face.is_copied or looked.elsewhere + 1 <= NETWORKS_CODE.most:
+        return face
+    flagged = session.execute(
+        update(NoticeFace)
+        .where(NoticeFace.notice_id == face.notice_id, NoticeFace.copied_at.is_(None))
+        .values(copied_at=real_now)
+        .returning(NoticeFace.notice_id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    if flagged is not None:
+        _raise_alarm(session, "copied", str(flagged), looked.elsewhere + 1, NETWORKS_CODE, real_now)
+    return replace(face, is_copied=True)
 
 
 def report_wrong_person(session: Session, face: Face, *, keys: Keys, network: str, now: datetime) -> None:
@@ -206,31 +272,54 @@ def _looking(by: InstrumentedAttribute[str]) -> Select[Any]:
         NoticeFace.expires_on,
         NoticeFace.status,
         NoticeFace.mobile_tail,
+        (NoticeFace.copied_at.is_not(None)).label("is_copied"),
+        _elsewhere(),
     ).select_from(row.outerjoin(NoticeFace, by == bindparam("asked_digest")))
+
+
+def _elsewhere() -> Any:
+    """How many other networks used this notice's code or link by a POST within a day."""
+    return (
+        select(func.count(distinct(NoticeSeen.network_digest)))
+        .where(
+            (NoticeSeen.asked_digest == NoticeFace.code_digest)
+            | (NoticeSeen.asked_digest == NoticeFace.token_digest),
+            NoticeSeen.way != "link",
+            NoticeSeen.hour > bindparam("since"),
+            NoticeSeen.network_digest != bindparam("network_digest"),
+        )
+        .correlate(NoticeFace)
+        .scalar_subquery()
+    )
 
 
 _BY_CODE, _BY_TOKEN = Ready(_looking(NoticeFace.code_digest)), Ready(_looking(NoticeFace.token_digest))
 
 
 def _looked(row: tuple[Any, ...]) -> Looked:
-    is_seen, notice_id, *facts = row
-    return Looked(None if notice_id is None else Face(notice_id, *facts), bool(is_seen))
+    is_seen, notice_id, issued_on, expires_on, status, tail, is_copied, elsewhere = row
+    if notice_id is None:
+        return Looked(None, bool(is_seen))
+    copied = bool(is_copied) or elsewhere > NETWORKS_CODE.most
+    return Looked(Face(notice_id, issued_on, expires_on, status, tail, copied), bool(is_seen), elsewhere)
 
 
 def _hour(instant: datetime) -> datetime:
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
-def _count(session: Session, keys: Keys, network: str, wrong: int, real_now: datetime) -> tuple[int, int]:
-    """Add `wrong` (0 or 1) to this network's count and to everybody's, by one statement; both counts."""
+def _count(
+    session: Session, keys: Keys, network: str, more: dict[Limit, int], real_now: datetime
+) -> dict[str, int]:
+    """Add 0 or 1 to each limit's count, this network's or everybody's, by one statement; all counts."""
     rows = [
         {
             "scope": limit.scope,
-            "key_digest": keys.digest("counter", key),
+            "key_digest": keys.digest("counter", "all" if limit is WRONG_CODES_ALL else network),
             "window_start": counters.window_start(real_now, limit.seconds),
-            "count": wrong,
+            "count": count,
         }
-        for limit, key in ((WRONG_CODES_NETWORK, network), (WRONG_CODES_ALL, "all"))
+        for limit, count in more.items()
     ]
     statement = upsert(Counter).values(rows)
     raised = session.execute(
@@ -239,17 +328,18 @@ def _count(session: Session, keys: Keys, network: str, wrong: int, real_now: dat
             set_={"count": Counter.count + statement.excluded.count},
         ).returning(Counter.scope, Counter.count)
     )
-    counts = {scope: count for scope, count in raised}
-    return counts[WRONG_CODES_NETWORK.scope], counts[WRONG_CODES_ALL.scope]
+    return {scope: count for scope, count in raised}
 
 
-def _raise_alarm(session: Session, count: int, real_now: datetime) -> None:
+def _raise_alarm(
+    session: Session, kind: str, subject: str, count: int, limit: Limit, real_now: datetime
+) -> None:
     audit.record(
         session,
         actor=audit.SYSTEM,
-        event="notices.wrong_codes_alarm",
-        subject_kind="portal",
-        subject_ref="check",
+        event=f"notices.{kind}_alarm",
+        subject_kind="notice" if kind == "copied" else "portal",
+        subject_ref=subject,
         now=real_now,
-        facts={"count": count, "window_seconds": WRONG_CODES_ALL.seconds},
+        facts={"count": count, "window_seconds": limit.seconds},
     )

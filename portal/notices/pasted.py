@@ -28,6 +28,7 @@ class TextVerdict(StrEnum):
 
     GENUINE = "genuine"
     CUT = "cut"
+    COPIED = "copied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     ALTERED = "altered"

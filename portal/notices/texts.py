@@ -140,6 +140,7 @@ _FACES: Any = select(
     NoticeFace.expires_on,
     NoticeFace.status,
     NoticeFace.mobile_tail,
+    NoticeFace.copied_at.is_not(None),
 )
 _OF_NOTICE = Ready(_SELECT.where(NoticeFace.notice_id == bindparam("wanted")))
 

@@ -17,6 +17,8 @@ class Verdict(StrEnum):
     """The answers there are. Only the first is *genuine*; a typing slip is no answer yet."""
 
     GENUINE = "genuine"
+    #: ours and in force, and used in more places than one person is in
+    COPIED = "copied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     NOT_OURS = "not_ours"
@@ -32,6 +34,7 @@ class Face:
     expires_on: date
     status: str
     mobile_tail: str
+    is_copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,4 +97,6 @@ def verdict_on(asked: Asked, face: Face | None, *, today: date) -> Verdict:
         return Verdict.NOT_OURS
     if face.status != "live":
         return Verdict.WITHDRAWN
-    return Verdict.EXPIRED if today > face.expires_on else Verdict.GENUINE
+    if today > face.expires_on:
+        return Verdict.EXPIRED
+    return Verdict.COPIED if face.is_copied else Verdict.GENUINE

@@ -10,6 +10,7 @@ from portal.fakes import queries
 from portal.fakes.lifecycle import GroupAction
 from portal.fakes.masking import masked, unclickable
 from portal.fakes.operations import LONGEST_NOTE, LONGEST_TEXT, UnableToDecide, Word, decide
+from portal.notices.faces import copied_codes
 from portal.web.card_numbers import says_so_itself
 from portal.web.context import portal
 from portal.web.published import published
@@ -27,9 +28,15 @@ def page(staff: SignedInStaff) -> str:
     p, decided = portal(), request.args.get("show") == "decided"
     with p.db.read() as connection:
         rows = queries.queue(connection, p.keys, decided=decided)
-        waiting = queries.open_count(connection)
+        waiting, copied = queries.open_count(connection), copied_codes(connection)
     return render_template(
-        "desk/fakes/page.html", staff=staff, tab="fakes", rows=rows, decided=decided, waiting=waiting
+        "desk/fakes/page.html",
+        staff=staff,
+        tab="fakes",
+        rows=rows,
+        decided=decided,
+        waiting=waiting,
+        copied=copied,
     )
 
 

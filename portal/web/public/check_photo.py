@@ -141,7 +141,12 @@ def _on_asked(code: Scanned) -> Code:
     if tried.wait_seconds:
         raise Wait(tried.wait_seconds)
     verdict, face = verdict_on(asked, tried.face, today=p.clock.today()), tried.face
-    colour = {Verdict.GENUINE: "ok", Verdict.EXPIRED: "warn", Verdict.WITHDRAWN: "warn"}.get(verdict, "bad")
+    colour = {
+        Verdict.GENUINE: "ok",
+        Verdict.COPIED: "warn",
+        Verdict.EXPIRED: "warn",
+        Verdict.WITHDRAWN: "warn",
+    }.get(verdict, "bad")
     text = grouped(asked.plain) if code.what is What.CODE else code.text[:SHOWN_LENGTH]
     if face is None:
         return Code(code.what.value, verdict.value, colour, text=text)

@@ -10,11 +10,14 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
 from wtforms import StringField
 from wtforms.validators import DataRequired, ValidationError
 
 from portal.access import codes, limits
 from portal.access import operations as access
+from portal.notices.faces import note_sign_in
+from portal.notices.verification import asked_for
 from portal.web import errors
 from portal.web.context import portal
 from portal.web.forms import Form
@@ -85,17 +88,24 @@ def start() -> Any:
         return make_response(render_template("public/sign_in/page.html", form=form), 422)
     p = portal()
     browser = cookie(BROWSER_COOKIE) or secrets.token_urlsafe(24)
-    started = p.db.write(
-        lambda session: access.start_sign_in(
+    reference, where = str(form.reference.data), network()
+    asked = asked_for(p.keys, reference)
+
+    def unit(session: Session) -> access.Started | access.TryLater:
+        started = access.start_sign_in(
             session,
             keys=p.keys,
-            reference=str(form.reference.data),
+            reference=reference,
             browser=browser,
-            network=network(),
+            network=where,
             real_now=p.clock.real_now(),
             sender=code_sender(),
         )
-    )
+        if isinstance(started, access.Started):
+            note_sign_in(session, asked, keys=p.keys, network=where, real_now=p.clock.real_now())
+        return started
+
+    started = p.db.write(unit)
     if isinstance(started, access.TryLater):
         return errors.page(429, retry_after=started.seconds)
     return _to_code(browser)
