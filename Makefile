@@ -61,6 +61,7 @@ $(VENV)/bench: requirements/bench.txt $(VENV)/dev
 bench: $(VENV)/bench
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.day --seconds 20
 	@$(BIN)/python -m tests.bench.webhooks
 	@$(BIN)/python -m tests.bench.schedules
 	@$(BIN)/python -m tests.bench.amounts
@@ -68,7 +69,7 @@ bench: $(VENV)/bench
 	@$(BIN)/python -m tests.bench.intake
 
 # The proofs at full size: five million steps of the machines, every planted bug, a thousand orders of twenty events,
-# a kill after every statement, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
+# a kill after every statement, ten million codes at random, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
 SOAK ?=
 soak: $(VENV)/dev
 	@$(BIN)/python -m tests.machine --postgres-only

@@ -78,9 +78,7 @@ def test_known_and_unknown_codes_cost_the_same_statements_from_wherever(
 
 def known(database: Database, keys: Keys, code: str) -> None:
     asked = asked_for(keys, code)
-    tried = database.write(
-        lambda s: faces.try_code(s, asked, keys=keys, network=code, real_now=guesses.NOON)
-    )
+    tried = database.write(lambda s: faces.try_code(s, asked, keys=keys, network=code, real_now=guesses.NOON))
     assert verdict_on(asked, tried.face, today=guesses.TODAY) == Verdict.GENUINE
 
 

@@ -175,7 +175,9 @@ def times(database: Database, keys: Keys, live: list[str], pairs: int) -> tuple[
 
 def main() -> None:
     """The proofs at the size that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, default in (("codes", 10_000_000), ("live", 10_000), ("pairs", 10_000), ("addresses", 10_000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
