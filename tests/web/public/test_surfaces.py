@@ -15,10 +15,12 @@ from werkzeug.test import TestResponse
 from portal.db import Database
 from portal.keys import Keys
 from portal.messages.texts import TEXTS, text_for
+from portal.notices.faces import NoticeSeen
 from portal.notices.wording import amounts_in, forbidden_words_in
 from tests.conftest import StandingClock
+from tests.web.public.test_check import AGENTS, contents
 from tests.web.public.test_third_party import FIELDS, LANGUAGES
-from tests.web.public.walk import CHOSEN, HELD, WORDS, Walk, everything, walk_over
+from tests.web.public.walk import CHOSEN, DIGEST, HELD, PAPER, STATEMENT, WORDS, Walk, everything, walk_over
 
 #: What a reader of a signed list of accounts is told is the bank's own.
 PUBLISHED = ("9999000011112222333", "10690000000001")
@@ -129,3 +131,31 @@ def test_the_code_alone_tells_neither_kind_nor_hour_of_a_visit(walk: Walk, langu
         assert "15:00" not in page.text
     door = client.post("/visit", data={"code": walk.visit.code, "tail": walk.visit.tail}).location
     assert "15:00" in client.get(door).text
+
+
+@pytest.mark.slow
+def test_whatever_fetches_ahead_leaves_nothing_but_that_somebody_looked(walk: Walk) -> None:
+    """Every public address there is, by GET and HEAD, as thirty messengers, scanners and crawlers ask for it."""
+    client = walk.scene.client
+    given = {"code": walk.visit.code, "tail": walk.visit.tail}
+    door = client.post("/visit", data=given).location
+    report = client.post("/report", data={"form_key": "ahead", "text": "a text"}).location
+    paths = [
+        rule.rule
+        for rule in client.application.url_map.iter_rules()
+        if rule.endpoint in HELD | WORDS | CHOSEN
+    ]
+    paths = [path for path in paths if "<" not in path]
+    paths += [f"/n/{walk.scene.genuine.token}", f"/pay/{'0' * 26}", door, f"{door}/photo/1", report]
+    paths += [f"/statement/{STATEMENT}?digest={DIGEST}", f"/paper/{PAPER}?digest={DIGEST}"]
+    before = contents(walk.scene.database)
+
+    for number, path in enumerate(paths):
+        for agent in AGENTS[number % 3 :: 3]:
+            for ask in (client.get, client.head):
+                answer = ask(path, headers={"User-Agent": agent})
+                assert answer.status_code < 500
+                assert "Set-Cookie" not in answer.headers, path
+
+    assert contents(walk.scene.database) == before
+    assert walk.scene.rows(NoticeSeen) <= 2
