@@ -112,7 +112,7 @@ class Book(Till):
 
     def charge_saved(self, facts: Mapping[str, Any], *, account: str | None) -> dict[str, Any]:
         """Take a payment with a saved method while the payer is away: paid, on its way, declined, or the
-        payer's bank asks for the payer. The two noes are errors that carry the payment, as at Stripe."""
+        payer's bank asks for the payer. Both refusals are errors that carry the payment, as at Stripe."""
         with self.changed:
             method = self._method(facts["payment_method"])
             if method["customer"] != facts["customer"]:

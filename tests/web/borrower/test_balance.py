@@ -110,7 +110,9 @@ def unlinked(page: str) -> str:
 def test_due_now_is_the_large_figure_and_every_component_has_its_row(client: FlaskClient, lin: int) -> None:
     people.sign_in(client, lin)
     page = client.get("/my/balance").text
-    assert '<p class="figure num"><span class="m">¥18,270<span class="dec">.00</span></span></p>' in unlinked(page)
+    assert '<p class="figure num"><span class="m">¥18,270<span class="dec">.00</span></span></p>' in unlinked(
+        page
+    )
     text = text_of(client, "/my/balance")
     for words in (
         "Principal 0.00 18,000.00",

@@ -69,8 +69,8 @@ def test_the_file_and_the_text_are_signed_and_say_the_same(
     assert content["bank"]["sms_senders"] == ["10690000000001"]
     assert content["bank"]["payee_accounts"][0]["account"] == "9999000011112222333"
     assert content["agencies"][0]["phones"] == ["02100000017"]
+    changed = plain.data.replace(b"9999000011112222333", b"9999000011112222334")
     with pytest.raises(InvalidSignature):
-        changed = plain.data.replace(b"9999000011112222333", b"9999000011112222334")
         believed(sqlite_client, f"{head}.{encoding.encode(changed)}.{signature}")
 
 
