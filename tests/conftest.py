@@ -23,6 +23,9 @@ from portal.settings import Bank, Settings
 from portal.signing import Signer
 from tests import postgres
 
+#: The bench needs what `make bench` installs, and has no tests of its own.
+collect_ignore_glob = ["bench/*.py"]
+
 ROOT = Path(__file__).parent.parent
 PEPPER = bytes(range(32))
 MASTER = bytes(range(32, 64))

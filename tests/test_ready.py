@@ -28,7 +28,7 @@ ASKED: dict[str, tuple[Ready, dict[str, Any]]] = {
     "staff": (sessions._STAFF, {"digest": "d", "now": NOW, "idle_since": NOW}),
     "face": (
         faces._BY_CODE,
-        {"asked_digest": "d", "network_digest": "n", "way": "code", "hour": NOW},
+        {"asked_digest": "d", "network_digest": "n", "way": "code", "hour": NOW, "since": NOW},
     ),
 }
 TYPED = Ready(

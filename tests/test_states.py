@@ -50,4 +50,4 @@ def test_every_lifecycle_can_be_left_from_its_start() -> None:
             fresh = {after for (state, _), after in lifecycle.table.items() if state in fresh} - reachable
             reachable |= fresh
         named = {state for state, _ in lifecycle.table} | set(lifecycle.table.values())
-        assert named == reachable, lifecycle.name
+        assert named <= reachable, lifecycle.name

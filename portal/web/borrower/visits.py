@@ -55,7 +55,7 @@ def door(borrower: SignedInBorrower, visit_ref: str) -> str:
     return render_template("borrower/visits/door.html", door=_door(borrower, visit_ref))
 
 
-@blueprint.get("/visits/<visit_ref>/photo/<int:number>")
+@blueprint.get("/visits/<visit_ref>/photo/<int(max=999):number>")
 @borrower_only
 def photo(borrower: SignedInBorrower, visit_ref: str, number: int) -> Response:
     """The photograph of who comes."""

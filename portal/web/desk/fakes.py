@@ -40,14 +40,14 @@ def page(staff: SignedInStaff) -> str:
     )
 
 
-@blueprint.get("/fakes/<int:group_id>")
+@blueprint.get("/fakes/<int(max=999999999999):group_id>")
 @staff_only("reviewer", "supervisor")
 def group(staff: SignedInStaff, group_id: int) -> str:
     """One group."""
     return _group(staff, group_id)
 
 
-@blueprint.post("/fakes/<int:group_id>")
+@blueprint.post("/fakes/<int(max=999999999999):group_id>")
 @staff_only("reviewer", "supervisor")
 @says_so_itself
 def decision(staff: SignedInStaff, group_id: int) -> Response | WerkzeugResponse:
@@ -74,7 +74,7 @@ def decision(staff: SignedInStaff, group_id: int) -> Response | WerkzeugResponse
     return redirect(url_for("desk.fakes.group", group_id=group_id), 303)
 
 
-@blueprint.get("/fakes/pictures/<int:report_id>.jpg")
+@blueprint.get("/fakes/pictures/<int(max=999999999999):report_id>.jpg")
 @staff_only("reviewer", "supervisor")
 def picture(staff: SignedInStaff, report_id: int) -> Response:
     """The picture of a report."""

@@ -23,28 +23,28 @@ def page(staff: SignedInStaff) -> str:
     return render_template("desk/imports/page.html", staff=staff, tab="imports", rows=rows)
 
 
-@blueprint.get("/imports/<int:run_id>")
+@blueprint.get("/imports/<int(max=999999999999):run_id>")
 @staff_only("supervisor", "operator")
 def batch(staff: SignedInStaff, run_id: int) -> str:
     """One try: its checks, its differences, its faults, and the decision."""
     return _batch(staff, run_id, "")
 
 
-@blueprint.post("/imports/<int:run_id>/release")
+@blueprint.post("/imports/<int(max=999999999999):run_id>/release")
 @staff_only("supervisor")
 def release(staff: SignedInStaff, run_id: int) -> str | WerkzeugResponse | tuple[str, int]:
     """Let a held batch through."""
     return _decide(staff, run_id, holding.release)
 
 
-@blueprint.post("/imports/<int:run_id>/reject")
+@blueprint.post("/imports/<int(max=999999999999):run_id>/reject")
 @staff_only("supervisor")
 def reject(staff: SignedInStaff, run_id: int) -> str | WerkzeugResponse | tuple[str, int]:
     """Say that a held batch is wrong."""
     return _decide(staff, run_id, holding.reject)
 
 
-@blueprint.get("/imports/<int:run_id>/faults.csv")
+@blueprint.get("/imports/<int(max=999999999999):run_id>/faults.csv")
 @staff_only("supervisor", "operator")
 def report(staff: SignedInStaff, run_id: int) -> Response:
     """The whole report of a refused batch."""

@@ -71,7 +71,7 @@ def door(given: str) -> str | Response | WerkzeugResponse:
     return render_template("public/visit/door.html", door=shown, given=given)
 
 
-@blueprint.get("/visit/<given>/photo/<int:number>")
+@blueprint.get("/visit/<given>/photo/<int(max=999):number>")
 def photo(given: str, number: int) -> Response:
     """The photograph of who comes."""
     shown = _door(given)

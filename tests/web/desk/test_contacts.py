@@ -20,6 +20,7 @@ def csrf(sqlite_database: Database, sqlite_client: FlaskClient, keys: Keys) -> s
     agency_id = sqlite_database.write(agency)
     log(sqlite_database, keys, lin_id, "night", -11, agency_id=agency_id, officer_ref="G10354")
     log(sqlite_database, keys, lin_id, "early", -1.5)
+    sqlite_client.set_cookie("language", "en")
     return sign_in_staff(sqlite_client, sqlite_database.write(lambda session: guo(session, keys)))
 
 

@@ -52,7 +52,8 @@ def _run(
 
 @pytest.fixture
 def supervisor(sqlite_database: Database, sqlite_client: FlaskClient, keys: Keys) -> str:
-    """Guo, a supervisor, signed in; her token."""
+    """Guo, a supervisor, signed in and reading English; her token."""
+    sqlite_client.set_cookie("language", "en")
     return sign_in_staff(sqlite_client, sqlite_database.write(lambda session: guo(session, keys)))
 
 
