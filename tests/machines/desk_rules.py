@@ -71,7 +71,7 @@ class DeskRules(Ground):
                 )
 
         wanted = self.books.why_not_undo(entry)
-        assert self._refused(unit) == wanted
+        self._refuses(unit, wanted)
         if not wanted:
             self.books.undo_all(entry)
 
@@ -97,7 +97,7 @@ class DeskRules(Ground):
                 )
 
         wanted = self.books.why_not_transfer(one, two, place, to, minor)
-        assert self._refused(unit) == wanted
+        self._refuses(unit, wanted)
         if not wanted:
             self.books.transfer(one, two, {place: -minor}, {to: minor})
 
@@ -131,4 +131,4 @@ class DeskRules(Ground):
         refused = self.books.take_line(entry, kind, parts, ref)
         if refused:
             self.books.restore(before)
-        assert self._refused(unit) == refused
+        self._refuses(unit, refused)

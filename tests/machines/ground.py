@@ -161,6 +161,10 @@ class Ground(RuleBasedStateMachine):
     def _of_payments(self) -> list[Entry]:
         return [one for one in self.books.entries if one.kind == "payment" and one.attempt is None]
 
+    def _refuses(self, unit: Any, wanted: str) -> None:
+        found = self._refused(unit)
+        assert found == wanted, f"(portal, model) {found or 'posted'} {wanted or 'posted'}"
+
     def _refused(self, unit: Any) -> str:
         try:
             self.stage.db.write(unit)

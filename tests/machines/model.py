@@ -285,7 +285,7 @@ class Books:
         if entry.kind == "payment" and any(self.taken(entry, place) for place in entry.places):
             return "taken"
         pair = self.pair(entry)
-        for account in {one.account for one in pair}:
+        for account in [one for one in self.accounts if any(line.account is one for line in pair)]:
             net = {
                 place: sum(one.places.get(place, 0) for one in pair if one.account is account)
                 for place in PLACES
