@@ -134,7 +134,9 @@ def test_the_eight_states_at_the_door(door: Door) -> None:
     for name, model, change in cases:
         before = {column: getattr(_first(door, model), column) for column in change}
         door.change(model, **change)
-        door.client.environ_base["REMOTE_ADDR"] = f"203.0.113.{len(name)}"
+        door.client.environ_base["REMOTE_ADDR"] = (
+            f"203.0.113.{len(name) % 3}"  # from more, the code would be a copied one
+        )
         _new_day(door)
         page = door.ask()
         assert verdict_in(page) == "Not confirmed", name
