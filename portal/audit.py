@@ -23,7 +23,7 @@ from portal.keys import Keys
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `kind` is ``borrower``, ``staff``, ``system``, ``operator`` or ``provider``; `ref` is
+    """Who acts. `kind` is ``borrower``, ``staff``, ``officer``, ``system``, ``operator`` or ``provider``; `ref` is
     the row id or a stable name, never a person's name."""
 
     kind: str

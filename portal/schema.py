@@ -9,6 +9,7 @@ from portal.accounts import models as accounts
 from portal.borrowers import models as borrowers
 from portal.contacts import models as contacts
 from portal.db import Base
+from portal.disputes import models as disputes
 from portal.documents import models as documents
 from portal.fakes import models as fakes
 from portal.gateways import sms
@@ -30,6 +31,7 @@ MODULES = (
     audit,
     borrowers,
     contacts,
+    disputes,
     documents,
     faces,
     fakes,

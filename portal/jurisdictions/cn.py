@@ -127,6 +127,14 @@ CN = Jurisdiction(
         Fact(15, "银行业保险业消费投诉处理管理办法: simple cases"),
         Fact(30, "银行业保险业消费投诉处理管理办法: complex cases; 30 more with approval"),
     ),
+    complaint_extension_days=Fact(30, "银行业保险业消费投诉处理管理办法: 30 more with approval"),
+    conduct=Fact(
+        "art. 68",
+        f"{_CARDS} art. 68: only the debtor and guarantor, no unrelated third party, no force or harassment",
+    ),
+    figure_dispute=Fact(
+        "mark", f"{_CARDS} art. 69: on an objection the account is marked and verified promptly"
+    ),
     help_numbers=(
         HelpNumber("96110", "fraud", "national anti-fraud line"),
         HelpNumber("12378", "complaints", "National Financial Regulatory Administration consumer line"),

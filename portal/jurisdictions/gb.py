@@ -90,6 +90,10 @@ GB = Jurisdiction(
     record_retention_years=Fact(6, "portal default", checked=False),
     visit_notice_days=Fact(7, "seven clear days; Sundays and bank holidays not counted"),
     stop_on_agreement=Fact(True, "rule of this portal"),
+    conduct=Fact("CONC 7", "FCA Handbook CONC 7: fair treatment, no pressure", checked=False),
+    figure_dispute=Fact(
+        "stop", "FCA Handbook CONC 7.14: no steps to recover what is disputed on valid grounds", checked=False
+    ),
     complaint_days=(Fact(56, "FCA Handbook DISP 1.6: final response within eight weeks", checked=False),),
     help_numbers=(
         HelpNumber("0800 138 7777", "debt_advice", "MoneyHelper"),

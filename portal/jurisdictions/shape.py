@@ -132,7 +132,13 @@ class Jurisdiction:
     help_numbers: tuple[HelpNumber, ...]
     #: ways to pay, the first offered first
     payment_methods: tuple[str, ...]
+    #: what of the conduct of whoever contacts somebody is prescribed, as one reference
+    conduct: Fact[str]
+    #: what objecting to a figure does: ``mark`` (marked and checked at once) or ``stop`` (contacts about it rest)
+    figure_dispute: Fact[str]
     prescribed_pauses_days: Fact[int] | None = None
+    #: more days for a complaint, where a second person agrees
+    complaint_extension_days: Fact[int] | None = None
 
     def allocation_order(self, product_class: str, days_overdue: int) -> AllocationRule:
         """The one rule for a product class and its days overdue: `components` in the order a payment

@@ -90,6 +90,8 @@ US = Jurisdiction(
     record_retention_years=Fact(3, f"{_REG_F}: records kept three years", checked=False),
     visit_notice_days=None,
     stop_on_agreement=Fact(True, "rule of this portal"),
+    conduct=Fact("1006.14", f"{_REG_F} s. 1006.14: no harassment, oppression or abuse"),
+    figure_dispute=Fact("stop", f"{_REG_F}: a dispute within 30 days stops collection of the disputed part"),
     complaint_days=(Fact(15, "CFPB complaint response", checked=False),),
     help_numbers=(HelpNumber("855-411-2372", "complaints", "Consumer Financial Protection Bureau"),),
     payment_methods=("stripe", "bank_transfer"),

@@ -43,6 +43,7 @@ TEXTS: Mapping[str, str] = {
     "payment_news": N_(
         "There is news about your reference %(reference)s. To read it, type %(host)s and sign in."
     ),
+    "news": N_("There is news about your reference %(reference)s. To read it, type %(host)s and sign in."),
     "charge_ahead": N_(
         "On %(day)s we carry out what you agreed to. To see or change it, type %(host)s and sign in."
     ),
@@ -59,6 +60,7 @@ KINDS = (
     "agreement",
     "receipt",
     "payment_news",
+    "news",
     "charge_ahead",
     "charge_failed",
 )
@@ -68,7 +70,7 @@ def text_for(kind: str, language: str, params: Mapping[str, str]) -> str:
     """The text of one message. Raises KeyError for an unknown kind or a missing parameter.
 
     Parameters: notice: text; one_time_code: code, host, minutes, purpose ("sign_in" or "accept");
-    decision: host; agreement, receipt, payment_news and charge_failed: host, reference; charge_ahead: host, day.
+    decision: host; agreement, receipt, news, payment_news and charge_failed: host, reference; charge_ahead: host, day.
     """
     if kind == "notice":
         return params["text"]

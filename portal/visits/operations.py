@@ -64,6 +64,30 @@ def keep_paused(session: Session, *, borrower_id: int, before: str, reason: str)
     )
 
 
+def finish(session: Session, *, visit_ref: str, actor: Actor, now: datetime) -> bool:
+    """The visit was made, however it ended; False when it was not planned (any more) and stays as it is."""
+    statement = (
+        update(Visit)
+        .where(Visit.visit_ref == visit_ref, Visit.state.in_(LIFECYCLE.sources(Action.FINISH)))
+        .values(state=LIFECYCLE.target(Action.FINISH))
+        .returning(Visit.borrower_id)
+        .execution_options(synchronize_session="fetch")
+    )
+    borrower_id = session.scalar(statement)
+    if borrower_id is None:
+        return False
+    audit.record(
+        session,
+        actor=actor,
+        event=f"visits.{Action.FINISH}",
+        subject_kind="visit",
+        subject_ref=visit_ref,
+        now=now,
+        facts={"borrower": borrower_id},
+    )
+    return True
+
+
 def cancel_visits(session: Session, *, borrower_id: int, reason: str, actor: Actor, now: datetime) -> int:
     """Call every planned or paused visit of this borrower off for good; how many."""
     return _move(session, Action.CANCEL, borrower_id=borrower_id, off_reason=reason, actor=actor, now=now)

@@ -16,6 +16,7 @@ PARAMS = {
     "agreement": {"host": HOST, "reference": "A-7KQF-3MWD2"},
     "receipt": {"host": HOST, "reference": "K-7KQF-3MWD2"},
     "payment_news": {"host": HOST, "reference": "K-7KQF-3MWD2"},
+    "news": {"host": HOST, "reference": "V-7KQF-3MWD2"},
     "charge_ahead": {"host": HOST, "day": "20 November 2026"},
     "charge_failed": {"host": HOST, "reference": "K-7KQF-3MWD2"},
 }
