@@ -7,6 +7,8 @@ out by trying what stands in a message that he has not got.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -56,9 +58,12 @@ class Pasted:
     asked: Asked | None
     unclear: Unclear
 
-    @property
-    def has_broken_link(self) -> bool:
-        """Whether a line ends within an address: a phone would make a link of the second half alone."""
+    def has_broken_link(self, hosts: Sequence[str]) -> bool:
+        """Whether a line ends within an address, or one of `hosts` (ours) is whole only without what folding lets
+        go of, such as a quotation mark or a space of no width: a phone would make a link of one half alone."""
+        joined, written = fold(without_breaks(self.text)), unicodedata.normalize("NFKC", self.text).lower()
+        if any(joined.count(fold(host)) > written.count(fold(host)) for host in hosts):
+            return True
         return without_breaks(self.text) != self.text and _BROKEN.search(self.text) is not None
 
 

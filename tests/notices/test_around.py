@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from portal.notices import pasted
 from portal.notices.pasted import TextVerdict
-from tests.notices.book import OURS, Printed, harbour
+from tests.notices.book import BASE, HOST, KEYS, OURS, Printed, harbour
 
 ACCOUNT = "6222020200112233445"
 MOBILE = "13800013800"
@@ -45,3 +46,23 @@ def test_a_number_spelled_in_days_and_hours_is_not_ours(number: str, mark: str, 
 )
 def test_a_day_and_an_hour_are_still_let_pass(above: str) -> None:
     assert harbour().judge(above + _one().text) is TextVerdict.GENUINE
+
+
+@pytest.mark.parametrize(
+    "put",
+    ["\u200b", "\u00ad", "\u2060", "\ufe0f", "\u034f", "\u3164", "\U000e0041", "'", "”", "′", "\n", "\r\n"],
+)
+@pytest.mark.parametrize("at", [2, 3, 10, len(HOST) - 1])
+def test_an_address_that_is_ours_only_without_what_is_put_into_it_is_not_to_be_tapped(
+    put: str, at: int
+) -> None:
+    text = _one().text.replace(f"//{HOST}", f"//{HOST[:at]}{put}{HOST[at:]}")
+
+    assert pasted.read(KEYS, text, base=BASE).has_broken_link((HOST,))
+
+
+@pytest.mark.parametrize("put", ["", "\u200b", "“", "\n"])
+def test_what_is_put_before_or_behind_an_address_breaks_nothing(put: str) -> None:
+    text = _one().text.replace("https://", f"{put}https://").replace("。非本人", f"{put}。非本人")
+
+    assert not pasted.read(KEYS, text, base=BASE).has_broken_link((HOST,))

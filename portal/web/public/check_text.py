@@ -109,9 +109,9 @@ def _as_a_code(read: Pasted, face: Face | None, found: TextVerdict) -> str:
 
 
 def _compared(read: Pasted, found: TextVerdict) -> str:
-    if found is TextVerdict.GENUINE:
-        return "broken" if read.has_broken_link else "whole"
-    return "cut" if found is TextVerdict.CUT else ""
+    if found in (TextVerdict.GENUINE, TextVerdict.CUT) and read.has_broken_link(own_hosts()):
+        return "broken"
+    return {TextVerdict.GENUINE: "whole", TextVerdict.CUT: "cut"}.get(found, "")
 
 
 def _altered(read: Pasted, tried: TextTried) -> str:
