@@ -8,7 +8,7 @@ from portal.disputes.record import BREACHES
 ABOUT = ("visit", "stranger", "call", "message", "figure", "other")
 #: Those of which conduct can be named.
 OF_CONDUCT = frozenset({"visit", "stranger", "call", "message"})
-CONDUCT = (*BREACHES, "too_often", "bad_hours", "threat")
+CONDUCT = (*BREACHES, "too_often", "bad_hours")
 #: How one is answered: of a figure it may be put right.
 OUTCOMES = ("upheld", "corrected", "not_upheld")
 #: Parts of a figure that can be disputed (accounts.balance.COMPONENTS).

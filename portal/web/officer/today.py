@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template
 
+from portal.disputes.officer_visits import recorded, without_record
 from portal.visits.today import Round, rounds_for
 from portal.web.context import portal
 from portal.web.security import SignedInOfficer, officer_only
@@ -18,8 +19,18 @@ blueprint = Blueprint("today", __name__)
 @officer_only
 def page(officer: SignedInOfficer) -> str:
     """The day in the order of its hours; a visit that is off says so at once."""
+    p = portal()
+    now, start = p.clock.now(), day_of(p.clock.today(), p.clock.zone)[0]
+    with p.db.read() as connection:
+        written = recorded(connection, officer.officer_id, since=start)
+        overdue = without_record(connection, officer.officer_id, before=start, now=now)
     return render_template(
-        "officer/today/page.html", officer=officer, rounds=rounds_of(officer), now=portal().clock.now()
+        "officer/today/page.html",
+        officer=officer,
+        rounds=rounds_of(officer),
+        written=written,
+        overdue=overdue,
+        now=now,
     )
 
 
