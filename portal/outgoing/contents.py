@@ -1,11 +1,11 @@
-"""What each entry says of its ledger line, plan or decision, field by field; kept with the entry, so that
+"""What each entry says of its ledger line, plan, change or decision, field by field; kept with the entry, so that
 what was told stays as it was told.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,8 +21,9 @@ from portal.accounts.reconcile_core import PARKED
 from portal.borrowers.models import Borrower
 from portal.outgoing.models import OutgoingEntry
 from portal.payments.models import IncomingTransfer, Payment
-from portal.plans.models import Agreement, Negotiation, Plan, PlanReceipt, Proposal
-from portal.plans.terms import Terms
+from portal.plans.models import Agreement, Negotiation, Plan, PlanChange, PlanReceipt, Proposal
+from portal.plans.revisions import Revision
+from portal.plans.terms import Instalment, Terms
 from portal.reviews.models import Decision
 
 _PLACES = (*COMPONENTS, "suspense")
@@ -78,6 +79,12 @@ def untold_plans(connection: Connection | Session, *, limit: int, look_back: int
     yield from _plans(connection, ended, "ended", limit)
 
 
+def untold_changes(connection: Connection | Session, *, limit: int, look_back: int | None) -> Iterator[Told]:
+    """Up to `limit` changes of plans in force that have no entry yet, as `untold_lines`."""
+    recent = _recent(connection, "plan_change", PlanChange.id, look_back)
+    yield from _changes(connection, and_(recent, _untold("plan_change", PlanChange.id)), limit)
+
+
 def untold_decisions(
     connection: Connection | Session, *, limit: int, look_back: int | None
 ) -> Iterator[Told]:
@@ -92,6 +99,8 @@ def told_again(session: Session, *, kind: str, subject_id: int, event: str) -> T
         return next(_lines(session, LedgerLine.id == subject_id, 1))
     if kind == "plan":
         return next(_plans(session, Plan.id == subject_id, event, 1))
+    if kind == "plan_change":
+        return next(_changes(session, PlanChange.id == subject_id, 1))
     return next(_decisions(session, Decision.id == subject_id, 1))
 
 
@@ -245,11 +254,44 @@ def _schedule(terms: Terms, entry_ref: str, plan_ref: str) -> dict[str, list[dic
                 "waived": loan.waived_total.minor,
             }
         )
-    instalments = [
+    return {"plan_loans": loans, "plan_instalments": _instalments(keys, terms.payments)}
+
+
+def _instalments(keys: Mapping[str, str], parts: Iterable[Instalment]) -> list[dict[str, Any]]:
+    return [
         {**keys, "number": part.number, "due_on": part.due_on.isoformat(), "amount": part.amount.minor}
-        for part in terms.payments
+        for part in parts
     ]
-    return {"plan_loans": loans, "plan_instalments": instalments}
+
+
+def _changes(connection: Connection | Session, wanted: ColumnElement[bool], limit: int) -> Iterator[Told]:
+    statement = (
+        select(PlanChange.__table__, Plan.reference.label("plan_ref"), Borrower.customer_ref)
+        .join(Plan, Plan.id == PlanChange.plan_id)
+        .join(Borrower, Borrower.id == Plan.borrower_id)
+        .where(wanted)
+        .order_by(PlanChange.id)
+        .limit(limit)
+    )
+    for row in connection.execute(statement):
+        revision = Revision.parse(row.schedule_text)
+        keys = {"entry_ref": row.reference, "plan_ref": row.plan_ref, "currency": revision.currency}
+        head = {
+            **keys,
+            "customer_ref": row.customer_ref,
+            "number": row.number,
+            "change": row.kind,
+            "changed_at": row.created_at.isoformat(),
+            "pay_day": revision.pay_day,
+            "first_moved": revision.first_moved,
+            "last_due_on": revision.instalments[-1].due_on.isoformat(),
+            "payable": revision.total.minor,
+            "terms_sha256": revision.terms_hash,
+            "before_sha256": revision.before_hash,
+            "schedule_sha256": row.schedule_hash,
+        }
+        content = {"plan_changes": [head], "plan_instalments": _instalments(keys, revision.instalments)}
+        yield Told("plan_change", row.id, "", row.reference, row.created_at, content)
 
 
 def _agreements(connection: Connection | Session, plan_ids: Collection[int]) -> dict[int, list[str]]:

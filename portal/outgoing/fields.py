@@ -77,6 +77,22 @@ FILES: Mapping[str, Mapping[str, Field]] = {
         "currency": _CURRENCY,
         "amount": _AMOUNT,
     },
+    "plan_changes": {
+        "entry_ref": _ENTRY,
+        "plan_ref": _REF,
+        "customer_ref": _REF,
+        "number": Field("number", 10_000),
+        "change": _CODE,
+        "changed_at": _MOMENT,
+        "pay_day": Field("number", 31),
+        "first_moved": Field("number", 600),
+        "last_due_on": _DATE,
+        "currency": _CURRENCY,
+        "payable": _AMOUNT,
+        "terms_sha256": _DIGEST,
+        "before_sha256": _DIGEST,
+        "schedule_sha256": _DIGEST,
+    },
     "decisions": {
         "entry_ref": _ENTRY,
         "negotiation_ref": _REF,
@@ -106,6 +122,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "plans": ("entry_ref",),
     "plan_loans": ("entry_ref", "loan_ref"),
     "plan_instalments": ("entry_ref", "number"),
+    "plan_changes": ("entry_ref",),
     "decisions": ("entry_ref",),
 }
 
@@ -113,6 +130,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 FILES_OF: Mapping[str, tuple[str, ...]] = {
     "payment": ("payments",),
     "plan": ("plans", "plan_loans", "plan_instalments"),
+    "plan_change": ("plan_changes", "plan_instalments"),
     "decision": ("decisions",),
 }
 
@@ -128,6 +146,7 @@ CODES: Mapping[tuple[str, str], frozenset[str]] = {
     ("plans", "penalty_interest"): frozenset({"runs", "frozen"}),
     ("plans", "scope"): frozenset({"due_now", "whole_loan"}),
     ("plan_loans", "product_class"): frozenset({"loan", "card"}),
+    ("plan_changes", "change"): frozenset({"pay_day", "skip"}),
     ("decisions", "proposed_by"): frozenset({"borrower", "bank"}),
     ("decisions", "decision"): frozenset({"approve", "counter", "ask", "decline", "send_back"}),
     ("decisions", "stands"): frozenset({"yes", "no"}),

@@ -81,10 +81,10 @@ def finish(
 
 
 def _finish(database: Database, batch: BatchView, folder: Path, now: datetime, step: Step) -> BatchMade:
-    known = outgoing_of(parse_mapping(batch.mapping_text, source=f"batch {batch.sequence}"))
+    told = {kind for made in batch.counts for kind in FILES_OF[made]}
+    known = outgoing_of(parse_mapping(batch.mapping_text, source=f"batch {batch.sequence}"), told)
     place = folder / batch.batch_ref
     place.mkdir(exist_ok=True)
-    told = {kind for made in batch.counts for kind in FILES_OF[made]}
     files = {kind: Written() for kind in FILES if kind in told}
     for kind, written in files.items():
         rows = _rows(database, batch, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,13 +23,17 @@ class Outgoing:
     answer: Table[str, str]
 
 
-def outgoing_of(mapping: Mapping) -> Outgoing:
-    """The outgoing part of a mapping. Raises BadMapping naming the key."""
+def outgoing_of(mapping: Mapping, kinds: Collection[str] = tuple(FILES)) -> Outgoing:
+    """The outgoing part of a mapping. Raises BadMapping naming the key.
+
+    `kinds`: only these files must be there. A batch that a crash cut short is finished with the mapping it was
+    begun with, which may know less than today's.
+    """
     if not mapping.outgoing:
         raise BadMapping(f"{mapping.name}: outgoing is missing")
     try:
         answer = {key: str(mapping.outgoing["answer"][key]) for key in ANSWER_KEYS}
-        files = {kind: _file_form(kind, mapping.outgoing["files"][kind]) for kind in FILES}
+        files = {kind: _file_form(kind, mapping.outgoing["files"][kind]) for kind in FILES if kind in kinds}
         manifest = str(mapping.outgoing["manifest"])
     except KeyError as error:
         raise BadMapping(f"{mapping.name}: outgoing: {error.args[0]} is missing") from None

@@ -39,13 +39,13 @@ class OutgoingBatch(Row):
 
 
 class OutgoingEntry(Row):
-    """One thing to tell: a ledger line posted here, a plan's beginning or end, a decision. The unique key
+    """One thing to tell: a ledger line posted here, a plan's beginning, change or end, a decision. The unique key
     makes it one entry however often it is looked for. States in outgoing/lifecycle.py."""
 
     __tablename__ = "outgoing_entry"
-    #: "payment" (any ledger line posted here), "plan", "decision"
+    #: "payment" (any ledger line posted here), "plan", "plan_change", "decision"
     kind: Mapped[str] = mapped_column(String(12))
-    #: the ledger line's, plan's or decision's row
+    #: the ledger line's, plan's, change's or decision's row
     subject_id: Mapped[int]
     #: of a plan "made" or "ended"; else ""
     event: Mapped[str] = mapped_column(String(8))

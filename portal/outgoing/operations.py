@@ -17,6 +17,7 @@ from portal.outgoing.contents import (
     Told,
     gave_way,
     told_again,
+    untold_changes,
     untold_decisions,
     untold_lines,
     untold_plans,
@@ -59,7 +60,7 @@ def collect(session: Session, *, now: datetime, limit: int = CHUNK, look_back: i
     payment that committed has its entry at the next look, whatever crashed in between.
     """
     told: list[Told] = []
-    for look in (untold_lines, untold_plans, untold_decisions):
+    for look in (untold_lines, untold_plans, untold_changes, untold_decisions):
         told += look(session, limit=limit, look_back=look_back)
     rows = [
         {

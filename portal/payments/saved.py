@@ -26,7 +26,7 @@ from portal.payments.lifecycle import OPEN_STATES, SAVED_METHOD, SavedAction, Sa
 from portal.payments.models import InstalmentCharge, Payment, SavedMethod
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.plans.lifecycle import PlanState
-from portal.plans.models import Plan, PlanInstalment, PlanReceipt
+from portal.plans.models import Plan, PlanChange, PlanInstalment, PlanReceipt
 
 #: Methods that can be kept at all; the bank's policy names those it allows.
 KEEPABLE = ("card", "alipay")
@@ -275,7 +275,9 @@ def remind(session: Session, *, rules: SavingRules, books: Books, limit: int = 2
             borrower_id=row.borrower_id,
             kind="charge_ahead",
             params={"host": books.host, "day": row.due_on.isoformat()},
-            dedupe_key=f"charge-ahead:{row.plan_id}:{row.number}",
+            # an instalment that was put off is told again, with its new day
+            dedupe_key=f"charge-ahead:{row.plan_id}:{row.number}"
+            + (f":{row.changes}" if row.changes else ""),
             asked_for=False,
             real_now=books.real_now,
             demonstration=books.demonstration,
@@ -291,6 +293,7 @@ def _open_instalments() -> Any:
         .subquery()
     )
     left = PlanInstalment.amount_minor - func.coalesce(paid.c.paid, 0)
+    changes = select(func.count()).where(PlanChange.plan_id == SavedMethod.plan_id)
     return (
         select(
             SavedMethod.id,
@@ -300,6 +303,7 @@ def _open_instalments() -> Any:
             PlanInstalment.number,
             PlanInstalment.due_on,
             left.label("left"),
+            changes.correlate(SavedMethod).scalar_subquery().label("changes"),
         )
         .join(Plan, Plan.id == SavedMethod.plan_id)
         .join(PlanInstalment, PlanInstalment.plan_id == SavedMethod.plan_id)

@@ -112,7 +112,8 @@ class PlanLoan(Base):
 
 
 class PlanInstalment(Base):
-    """Number 0 is the upfront payment. What is paid is the sum of plan_receipt, never stored here."""
+    """The schedule in force: as agreed, or as the newest plan_change left it. Number 0 is the upfront payment.
+    What is paid is the sum of plan_receipt, never stored here."""
 
     __tablename__ = "plan_instalment"
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), primary_key=True)
@@ -120,6 +121,27 @@ class PlanInstalment(Base):
     due_on: Mapped[date] = mapped_column(Date)
     amount_minor: Mapped[int]
     __table_args__ = (CheckConstraint("amount_minor > 0", name="amount"),)
+
+
+class PlanChange(Row):
+    """A change of a plan in force that its borrower made: the whole schedule from then on. `plan_instalment` holds
+    the schedule of the newest one; what was agreed stays in the proposal and its agreement. The unique number lets
+    one change at a time take the place of a schedule."""
+
+    __tablename__ = "plan_change"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    #: "pay_day", "skip"
+    kind: Mapped[str] = mapped_column(String(8))
+    #: plans.revisions.Revision.canonical(); its digest names the terms and the schedule before it
+    schedule_text: Mapped[str] = mapped_column(Text)
+    schedule_hash: Mapped[str] = mapped_column(String(64))
+    form_key: Mapped[str] = mapped_column(String(64))
+    key_id: Mapped[str] = mapped_column(String(16))
+    #: over plans.revisions.receipt_content, base64url
+    signature: Mapped[str] = mapped_column(String(128))
+    __table_args__ = (UniqueConstraint("plan_id", "number"), UniqueConstraint("plan_id", "form_key"))
 
 
 class PlanReceipt(Row):
@@ -180,5 +202,6 @@ class Certificate(Row):
     signature: Mapped[str] = mapped_column(String(128))
 
 
+append_only(PlanChange.__table__)  # type: ignore[arg-type]
 append_only(AgreementPaper.__table__)  # type: ignore[arg-type]
 append_only(Certificate.__table__)  # type: ignore[arg-type]

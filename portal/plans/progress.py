@@ -9,6 +9,7 @@ from itertools import groupby
 
 from portal.dates import add_months
 from portal.money import Money
+from portal.plans.revisions import ChangeView
 from portal.plans.terms import Terms
 from portal.schedules.days import MONTHLY_KINDS
 from portal.schedules.extra import ExtraChoice
@@ -80,6 +81,26 @@ class PlanView:
     loans: tuple[str, ...]
     #: what more than an instalment goes to, as chosen the last time
     extra_choice: ExtraChoice = ExtraChoice.NEXT
+    #: what was changed since it was made, oldest first; `instalments` are as the last one left them
+    changes: tuple[ChangeView, ...] = ()
+
+    @property
+    def pay_day(self) -> int:
+        """The day of the month that instalments to come fall due on."""
+        return self.changes[-1].revision.pay_day if self.changes else self.terms.pay_day
+
+    def pay_day_of(self, number: int) -> int:
+        """The day of the month one instalment falls due on: a change leaves those before it alone."""
+        day = self.terms.pay_day
+        for change in self.changes:
+            if number >= change.revision.first_moved:
+                day = change.revision.pay_day
+        return day
+
+    @property
+    def schedule_hash(self) -> str:
+        """The digest of the schedule in force: of the last change, else of the agreed terms."""
+        return self.changes[-1].revision.digest() if self.changes else self.terms_hash
 
     @property
     def total(self) -> Money:
@@ -189,8 +210,9 @@ def _status(part: InstalmentView, upcoming: InstalmentView | None, today: date, 
 def _moved_from(part: InstalmentView, plan: PlanView) -> date | None:
     if part.number == 0 or plan.terms.frequency not in MONTHLY_KINDS:
         return None
-    same_month = add_months(part.due_on, 0, day=plan.terms.pay_day)
-    nominal = same_month if same_month <= part.due_on else add_months(part.due_on, -1, day=plan.terms.pay_day)
+    day = plan.pay_day_of(part.number)
+    same_month = add_months(part.due_on, 0, day=day)
+    nominal = same_month if same_month <= part.due_on else add_months(part.due_on, -1, day=day)
     return None if nominal == part.due_on else nominal
 
 

@@ -6,7 +6,7 @@ Overdue and missed are computed here from dates and receipts, never stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -26,6 +26,7 @@ from portal.plans.models import (
     Agreement,
     Negotiation,
     Plan,
+    PlanChange,
     PlanInstalment,
     PlanLoan,
     PlanReceipt,
@@ -34,6 +35,7 @@ from portal.plans.models import (
 from portal.plans.policy import Ground, Means, Policy
 from portal.plans.progress import InstalmentView as InstalmentView
 from portal.plans.progress import PlanView as PlanView
+from portal.plans.revisions import ChangeView, Revision
 from portal.plans.terms import LoanBasis, Terms
 from portal.schedules.extra import ExtraChoice
 
@@ -324,6 +326,17 @@ def plan_for(connection: Connection, borrower_id: int, reference: str) -> PlanVi
     return _plan(connection, _plans().where(Plan.borrower_id == borrower_id, Plan.reference == reference))
 
 
+def plan_of_change_for(connection: Connection, borrower_id: int, reference: str) -> PlanView | None:
+    """The borrower's own plan with the change of that reference, or nothing."""
+    of_change = select(PlanChange.plan_id).where(PlanChange.reference == reference)
+    return _plan(connection, _plans().where(Plan.borrower_id == borrower_id, Plan.id.in_(of_change)))
+
+
+def plan_of_proposals(connection: Connection, proposal_ids: Collection[int]) -> PlanView | None:
+    """The plan that came of one of these rounds, for the desk; nothing where none did."""
+    return _plan(connection, _plans().where(Plan.proposal_id.in_(proposal_ids)))
+
+
 def _plans() -> Select[*tuple[Any, ...]]:
     return (
         select(
@@ -370,6 +383,27 @@ def _plan(connection: Connection, statement: Select[*tuple[Any, ...]]) -> PlanVi
         loan_ids=tuple(loan.id for loan in loans),
         loans=tuple(loan.loan_ref for loan in loans),
         extra_choice=ExtraChoice(row.extra_choice),
+        changes=_changes(connection, row.id),
+    )
+
+
+def _changes(connection: Connection, plan_id: int) -> tuple[ChangeView, ...]:
+    rows = connection.execute(
+        select(
+            PlanChange.reference,
+            PlanChange.schedule_text,
+            PlanChange.created_at,
+            PlanChange.key_id,
+            PlanChange.signature,
+        )
+        .where(PlanChange.plan_id == plan_id)
+        .order_by(PlanChange.number)
+    )
+    return tuple(
+        ChangeView(
+            row.reference, Revision.parse(row.schedule_text), row.created_at, row.key_id, row.signature
+        )
+        for row in rows
     )
 
 

@@ -50,6 +50,11 @@ class Policy:
     grace_days: int
     #: a fraction of the principal not yet due, for paying before its day
     early_repayment_fee: Decimal
+    #: what a borrower may change of a plan in force without asking: how often in one plan, and by how many days
+    #: the next instalment may be later with another pay day
+    skips: int
+    pay_day_changes: int
+    pay_day_moves_days: int
     zone: str
 
     @classmethod
@@ -82,8 +87,15 @@ class Policy:
             pause_after_refusal_days=whole("pause_after_refusal_days", 14),
             grace_days=whole("grace_days", 3),
             early_repayment_fee=rate(str(given.get("early_repayment_fee", "0%"))),
+            skips=whole("skips_a_plan", 2),
+            pay_day_changes=whole("pay_day_changes_a_plan", 2),
+            pay_day_moves_days=whole("pay_day_moves_days", 31),
             zone=bank.zone,
         )
+
+    def day_of(self, instant: datetime) -> date:
+        """The bank's calendar day of an instant."""
+        return instant.astimezone(ZoneInfo(self.zone)).date()
 
     def end_of_day_after(self, now: datetime, days: int) -> datetime:
         """The end of the bank's calendar day `days` days after `now`: 25 November + 14 ends 9 December."""

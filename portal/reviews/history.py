@@ -15,6 +15,7 @@ from portal.contacts.models import Agency
 from portal.documents.models import Document
 from portal.hardship.models import HardshipReport
 from portal.notices.models import Notice
+from portal.plans.models import Plan
 from portal.plans.queries import NegotiationView
 from portal.reviews.queries import DecisionView
 
@@ -29,6 +30,7 @@ _TOLD = (
     "plans.proposal_decline_offer",
     "plans.proposal_lapse",
     "plans.proposal_supply",
+    "plans.schedule_changed",
     "contacts.hold_placed",
     "contacts.hold_lifted",
 )
@@ -109,12 +111,14 @@ def _reports(connection: Connection, borrower_id: int) -> Iterable[Happening]:
 
 def _recorded(connection: Connection, case: NegotiationView) -> Iterable[Happening]:
     papers = select(Document.public_ref).where(Document.borrower_id == case.borrower_id)
+    plans = select(Plan.reference).where(Plan.proposal_id.in_([one.id for one in case.rounds]))
     about = or_(
         and_(AuditEntry.subject_kind == "negotiation", AuditEntry.subject_ref == case.reference),
         and_(
             AuditEntry.subject_kind == "proposal",
             AuditEntry.subject_ref.in_([one.reference for one in case.rounds]),
         ),
+        and_(AuditEntry.subject_kind == "plan", AuditEntry.subject_ref.in_(plans)),
         and_(AuditEntry.subject_kind == "document", AuditEntry.subject_ref.in_(papers)),
         and_(AuditEntry.subject_kind == "borrower", AuditEntry.subject_ref == str(case.borrower_id)),
     )

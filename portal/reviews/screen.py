@@ -23,9 +23,11 @@ from portal.plans.lifecycle import WAITING, ProposalState
 from portal.plans.policy import Finding, Ground, Policy, affordability_of, check
 from portal.plans.queries import (
     NegotiationView,
+    PlanView,
     ProposalView,
     ground_on,
     negotiation_view,
+    plan_of_proposals,
 )
 from portal.reviews.four_eyes import Kind, may_sit, why_two
 from portal.reviews.history import Happening, history_of
@@ -81,6 +83,8 @@ class Screen:
     holds: tuple[HoldView, ...]
     visits: tuple[VisitView, ...]
     history: tuple[Happening, ...]
+    #: the plan that came of it, as its schedule stands now
+    plan: PlanView | None = None
 
     @property
     def waiting(self) -> DecisionView | None:
@@ -151,6 +155,7 @@ def screen_for(
         holds=holds_in_force(connection, borrower_id, now=now),
         visits=visits_for(connection, keys, borrower_id),
         history=history_of(connection, case, decisions, now=now),
+        plan=plan_of_proposals(connection, [one.id for one in case.rounds]),
     )
 
 

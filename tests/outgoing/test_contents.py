@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from pathlib import Path
 
@@ -17,14 +18,19 @@ from portal.db import Database
 from portal.keys import Keys
 from portal.money import Money
 from portal.outgoing import operations, proof
+from portal.outgoing.acknowledging import Answer, apply_answer
+from portal.plans.changes import Wish
 from portal.plans.models import Plan, Proposal
 from portal.plans.receipts import complete
+from portal.plans.revisions import ChangeKind
 from portal.plans.terms import Terms, TermsRequest
 from portal.reviews.four_eyes import Kind
 from portal.signing import Signer
 from tests.conftest import BANK_MORNING, StandingClock
 from tests.outgoing.told import BUSINESS_DATE, lin, make, pay, rows_in, states
 from tests.plans.people import Story
+from tests.plans.test_changes import change
+from tests.plans.test_extra import plan_of
 from tests.reviews.cases import choice, decide, open_case
 
 
@@ -147,6 +153,58 @@ def test_a_plan_is_told_when_it_begins_and_when_it_ends(lin_story: Story, tmp_pa
     assert (end["event"], end["plan_ref"], end["interest"]) == ("completed", plan.reference, "runs")
     assert rows_in(ended.folder, "plan_loans") == []
     assert make(lin_story.database, tmp_path / "out") == []
+
+
+def test_a_change_of_a_plan_is_told_once_with_the_days_from_then_on(lin_story: Story, tmp_path: Path) -> None:
+    made = lin_story.plan()
+    (begun,) = make(lin_story.database, tmp_path / "out")
+    skip, later = Wish(ChangeKind.SKIP), Wish(ChangeKind.PAY_DAY, 5)
+    references = [change(lin_story, wish, form_key=wish.kind) for wish in (skip, later)]
+
+    (changed,) = make(lin_story.database, tmp_path / "out")
+
+    first, second = rows_in(changed.folder, "plan_changes")
+    view = plan_of(lin_story)
+    assert [first["entry_ref"], second["entry_ref"]] == references
+    assert (first["change"], first["plan_ref"], first["pay_day"]) == ("skip", made.reference, 18)
+    assert (second["change"], second["number"], second["pay_day"]) == ("pay_day", 2, 5)
+    assert first["before_sha256"] == first["terms_sha256"] == view.terms_hash
+    assert second["before_sha256"] == first["schedule_sha256"]
+    instalments = rows_in(changed.folder, "plan_instalments")
+    by_change = {
+        ref: [(one["number"], one["due_on"], one["amount"]) for one in instalments if one["entry_ref"] == ref]
+        for ref in references
+    }
+    assert by_change[references[1]] == [
+        (part.number, part.due_on, part.amount.minor) for part in view.instalments
+    ]
+    assert {sum(amount for _, _, amount in rows) for rows in by_change.values()} == {first["payable"]}
+    assert rows_in(changed.folder, "plans") == rows_in(changed.folder, "plan_loans") == []
+    assert make(lin_story.database, tmp_path / "out") == []
+    assert begun.counts == {"plan": 1}
+    assert changed.counts == {"plan_change": 2}
+
+
+def test_a_change_the_core_refused_is_told_again_as_it_was(lin_story: Story, tmp_path: Path) -> None:
+    lin_story.plan()
+    reference = change(lin_story, Wish(ChangeKind.SKIP))
+    (made,) = make(lin_story.database, tmp_path / "out")
+    raw = next(made.folder.glob("*anifest*.json")).read_bytes()
+    facts = {"batch_ref": made.folder.name, "sequence": made.sequence, "is_accepted": True, "reason": ""}
+    answer = Answer(
+        bank="HARBOUR",
+        manifest_sha256=hashlib.sha256(raw).hexdigest(),
+        refused={reference: "plan unknown"},
+        digest="0" * 64,
+        **facts,  # type: ignore[arg-type]
+    )
+    lin_story.write(lambda session: apply_answer(session, answer=answer, now=BANK_MORNING))
+    assert states(lin_story.database)[reference] == "refused"
+
+    lin_story.write(lambda session: operations.send_again(session, entry_ref=reference, now=BANK_MORNING))
+    (again,) = make(lin_story.database, tmp_path / "out")
+
+    assert rows_in(again.folder, "plan_changes") == rows_in(made.folder, "plan_changes")
 
 
 def test_a_decision_is_told_with_who_gave_it_when_and_why(

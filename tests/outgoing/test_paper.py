@@ -19,7 +19,9 @@ from portal.outgoing.acknowledging import apply_answer, read_answer
 from portal.outgoing.fields import CODES, FILES
 from portal.outgoing.making import BatchMade
 from portal.outgoing.mapping import outgoing_of
-from portal.plans.models import Agreement, Negotiation, Plan, Proposal
+from portal.plans.changes import Wish
+from portal.plans.models import Agreement, Negotiation, Plan, PlanChange, Proposal
+from portal.plans.revisions import ChangeKind
 from portal.plans.terms import TermsRequest
 from portal.reviews.models import Decision, Seat
 from portal.signing import Signer
@@ -27,6 +29,7 @@ from tests import people
 from tests.conftest import BANK_MORNING
 from tests.outgoing.told import BUSINESS_DATE, lin, make, pay, states
 from tests.plans.people import Story
+from tests.plans.test_changes import change
 
 PAPER = Path(__file__).parent.parent.parent / "docs/bank-integration.md"
 REFERENCES = {
@@ -39,7 +42,7 @@ REFERENCES = {
 
 @pytest.fixture
 def example(sqlite_database: Database, keys: Keys, signer: Signer, tmp_path: Path) -> BatchMade:
-    """A payment, a part of it given back, a plan and the decision it came of."""
+    """A payment, a part of it given back, a plan, the decision it came of, and a change of it."""
     database = sqlite_database
     line_id = None
     lin_story = Story(database, keys, signer, lin(database, keys))
@@ -88,6 +91,10 @@ def example(sqlite_database: Database, keys: Keys, signer: Signer, tmp_path: Pat
                 session.execute(update(model).where(model.id == row_id).values(reference=reference))
 
     database.write(settled)
+    change(lin_story, Wish(ChangeKind.SKIP), now=BANK_MORNING + timedelta(hours=5))
+    with database.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER plan_change_no_update")
+        connection.execute(update(PlanChange).values(reference="M-6HVX-2TBN9"))
     (made,) = make(database, tmp_path / "out", mapping="portal", now=BANK_MORNING + timedelta(hours=8))
     return made
 
@@ -112,7 +119,7 @@ def test_the_example_of_an_answer_is_taken(example: BatchMade, sqlite_database: 
     answer = read_answer(_printed("answer-000001.json").encode(), names)
     done = sqlite_database.write(lambda session: apply_answer(session, answer=answer, now=BANK_MORNING))
 
-    assert (done.accepted, done.refused) == (3, 1)
+    assert (done.accepted, done.refused) == (4, 1)
     assert states(sqlite_database)["R-4NBS-2VCD7"] == "refused"
     assert json.loads(_printed("answer-000001.json"))["manifest_sha256"] == answer.manifest_sha256
 

@@ -186,3 +186,13 @@ def test_a_mapping_that_cannot_tell_everything_is_named_by_key(change: Any, name
         outgoing_of(parse_mapping(text, source="mine.toml"))
 
     assert named in str(caught.value)
+
+
+def test_a_batch_begun_with_an_older_mapping_is_finished_with_it() -> None:
+    text = load_mapping("portal").text
+    start, end = text.index("[outgoing.files.plan_changes]"), text.index("[outgoing.files.decisions]")
+    older = parse_mapping(text[:start] + text[end:], source="older.toml")
+
+    assert "payments" in outgoing_of(older, ("payments",)).forms.files
+    with pytest.raises(BadMapping, match="plan_changes"):
+        outgoing_of(older)

@@ -4,6 +4,7 @@ taken back in one step."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from sqlalchemy import func, select
@@ -13,9 +14,14 @@ from portal.messages.models import Message
 from portal.payments import checkout, return_views, saved
 from portal.payments.models import InstalmentCharge, Payment, SavedMethod
 from portal.payments.return_views import SavedView
+from portal.plans.changes import Wish
+from portal.plans.revisions import ChangeKind
+from portal.plans.terms import TermsRequest
 from tests.conftest import StandingClock
 from tests.payments.conftest import UNHEARD, Shop
 from tests.payments.test_receipts import planned
+from tests.plans.people import Story
+from tests.plans.test_changes import change
 
 pytestmark = pytest.mark.slow
 
@@ -213,3 +219,25 @@ def test_where_the_bank_allows_none_nothing_is_charged(
 
     assert checkout.take_due(off) == 0
     assert taken(shop) == []
+
+
+def test_an_instalment_that_was_put_off_is_told_of_again_and_taken_on_its_new_day(
+    shop: Shop, clock: StandingClock
+) -> None:
+    lin = Story(shop.portal.db, shop.portal.keys, shop.portal.signer, shop.borrower_id)
+    made = lin.plan(TermsRequest(count=12))
+    agreed(shop, made.plan_id)
+    clock.advance(days=25)
+    checkout.take_due(shop.portal)
+    assert texts(shop, "charge_ahead") == 1
+    change(lin, Wish(ChangeKind.SKIP), today=clock.today(), now=clock.now())
+
+    days = []
+    for _ in range(40):
+        checkout.take_due(shop.portal)
+        days.append((texts(shop, "charge_ahead"), len(taken(shop))))
+        clock.advance(days=1)
+
+    new_day = date(2027, 1, 18)
+    until = (new_day - date(2026, 12, 15)).days
+    assert days[until - 4 : until + 1] == [(1, 0), (2, 0), (2, 0), (2, 0), (2, 1)]

@@ -17,6 +17,8 @@ from portal.keys import Keys
 from portal.money import Money
 from portal.payments.models import Payment
 from portal.payments.operations import create_attempt
+from portal.plans.changes import Wish
+from portal.plans.revisions import ChangeKind
 from portal.signing import Signer
 from portal.visits.models import Officer
 from portal.visits.photos import sealed_photo
@@ -24,6 +26,7 @@ from tests import people
 from tests.documents import corpus
 from tests.intake.conftest import contents
 from tests.plans.people import Story
+from tests.plans.test_changes import change
 from tests.plans.test_operations import payment as paid_in
 from tests.plans.test_operations import receive
 from tests.visits.door import announced
@@ -88,6 +91,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
     plan = story.accept(proposal.proposal_id, proposal.terms, version=2)
     agreement, written = plan.reference, {"reference": plan.reference, "agreement": plan.agreements[0]}
     assert client.get(f"/my/plan/agreement/{agreement}/{plan.agreements[0]}.pdf").status_code == 200
+    moved = change(story, Wish(ChangeKind.SKIP))
     whole = proposal.terms.instalments_total.minor
     receive(story, plan.plan_id, paid_in(story, plan.plan_id, whole, 1), whole)
     certificate = post(client, f"/my/plan/certificate/{agreement}", csrf).rsplit("/", 1)[1]
@@ -107,6 +111,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.agreement.read": {"reference": agreement},
         "borrower.agreement.document": written,
         "borrower.plan.certify": {"reference": agreement},
+        "borrower.plan_change.receipt": {"reference": moved},
         "borrower.saved.stop": {"reference": agreement},
         "borrower.plan.certificate": {"reference": certificate.removesuffix(".pdf")},
         "borrower.negotiation.confirm": of_proposal | {"verb": "withdraw"},
