@@ -9,6 +9,8 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.access.codes import reference_from
+from portal.access.counters import count_towards, seconds_left
+from portal.access.limits import PHOTOS_NETWORK
 from portal.documents.kinds import Limits
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
@@ -26,6 +28,14 @@ blueprint = Blueprint("fakes", __name__)
 
 _LENGTHS = {"text": LONGEST_TEXT, "number": LONGEST_NUMBER, "link": LONGEST_LINK}
 _LIMITS = Limits(pages=1)
+
+
+class _Wait(Exception):
+    """This network has sent enough pictures and waits `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class _Again(Exception):
@@ -55,6 +65,7 @@ def begin() -> str:
 def send() -> Response | WerkzeugResponse:
     """Keep the report, once for each form."""
     p, typed = portal(), _typed()
+    form_key = request.form.get("form_key", "")[:64] or abort(400)
     try:
         told, ours = Told(**typed, jpeg=_picture()), published()
         reference = p.db.write(
@@ -63,12 +74,14 @@ def send() -> Response | WerkzeugResponse:
                 told,
                 keys=p.keys,
                 published=ours,
-                form_key=request.form.get("form_key", "")[:64] or abort(400),
+                form_key=form_key,
                 network=network(),
                 now=p.clock.now(),
                 real_now=p.clock.real_now(),
             )
         )
+    except _Wait as wait:
+        return errors.page(429, retry_after=wait.seconds)
     except _Again as again:
         return make_response(_form(typed, again.code), 503 if again.code == "busy" else 422)
     except UnableToReport as unable:
@@ -108,16 +121,31 @@ def _typed() -> dict[str, str]:
 
 
 def _picture() -> bytes:
-    """The picture's pixels, b"" for none. Raises _Again, with everything else kept."""
+    """The picture's pixels, b"" for none. Raises _Wait before anything is opened, and _Again, with everything
+    else kept."""
     file = request.files.get("photo")
     data = file.read(_LIMITS.file_bytes + 1) if file else b""
     if not data:
         return b""
     if len(data) > _LIMITS.file_bytes:
         raise _Again("too_large")
+    _count_picture()
     try:
         return plain_picture(data, limits=_LIMITS)
     except (Refused, Unreadable):
         raise _Again("no_picture") from None
     except Busy:
         raise _Again("busy") from None
+
+
+def _count_picture() -> None:
+    """Opening a picture is dear, whatever becomes of the report: a network opens as many here as it may check."""
+    p = portal()
+    real_now = p.clock.real_now()
+    count = p.db.write(
+        lambda session: count_towards(
+            session, keys=p.keys, limit=PHOTOS_NETWORK, key=network(), real_now=real_now
+        )
+    )
+    if count > PHOTOS_NETWORK.most:
+        raise _Wait(seconds_left(PHOTOS_NETWORK, real_now))

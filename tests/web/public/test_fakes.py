@@ -10,6 +10,7 @@ from PIL import Image
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from portal.access.limits import PHOTOS_NETWORK
 from portal.audit import Actor
 from portal.db import Database
 from portal.fakes import queries
@@ -89,6 +90,17 @@ def test_what_cannot_be_taken_keeps_the_rest(web: FlaskClient, sqlite_database: 
     assert "4111 1111" not in card.text
     assert send(web).status_code == 422
     assert count(sqlite_database) == 0
+
+
+def test_a_network_has_no_more_pictures_opened_here_than_at_the_check(web: FlaskClient) -> None:
+    for _ in range(PHOTOS_NETWORK.most):
+        assert send(web, photo=(io.BytesIO(b"no picture at all"), "a.jpg")).status_code == 422
+
+    refused = send(web, photo=(io.BytesIO(jpeg_with_a_place()), "a.jpg"))
+    at_the_check = web.post("/check/photo", data={"photo": (io.BytesIO(jpeg_with_a_place()), "a.jpg")})
+
+    assert (refused.status_code, at_the_check.status_code) == (429, 429)
+    assert send(web, text=FAKE).status_code == 303
 
 
 def test_another_site_cannot_report_and_a_strange_reference_is_nobodys(web: FlaskClient) -> None:
