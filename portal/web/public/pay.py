@@ -158,9 +158,18 @@ def _count(what: str) -> int:
 
 
 def _refused(token: str, form: PayForm, error: Exception) -> Response:
+    """Why nothing was begun. What is left of the loan is nobody's but the borrower's: where the link would
+    allow more than that, no sum is named."""
     face = _face(token)
+    if face is None or isinstance(error, LinkClosed):
+        return _page(token, None, form)
+    if isinstance(error, UnableToPay) and error.reason == "above_left":
+        form.how_much.errors = [
+            _("This sum cannot be paid with the link any more. Please ask whoever sent it to you.")
+        ]
+        return _page(token, face, form)
     room = getattr(error, "room", None) or getattr(error, "limit", None)
-    if isinstance(error, LinkClosed) or room is None or face is None:
+    if room is None:
         return _page(token, None, form)
     form.how_much.errors = [
         _("At most %(most)s can be paid with this link.", most=money_text(min(room, face.room)))

@@ -12,6 +12,8 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from portal.access.limits import PAYMENTS_BEGUN
+from portal.accounts.balance import COMPONENTS
+from portal.accounts.models import LoanBalance
 from portal.db import Database
 from portal.gateways.stripe import Checkout, Report
 from portal.keys import Keys
@@ -150,6 +152,21 @@ def test_what_is_too_much_or_no_amount_is_said_at_the_field(helper: Helper) -> N
     assert "At most ¥300.00 can be paid with this link." in much.text
     with helper.database.read() as connection:
         assert connection.scalars(select(Payment.id)).all() == []
+
+
+@pytest.mark.parametrize("kind", ["up_to", "fixed"])
+def test_what_is_left_of_the_loan_is_not_told_to_whoever_holds_a_link(helper: Helper, kind: str) -> None:
+    helper.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    link = helper.link(kind=kind)
+    parts = {f"{name}_{what}_minor": 0 for name in COMPONENTS for what in ("owed", "paid", "forgiven")}
+    left = {**parts, "principal_owed_minor": 12_345, "principal_due_minor": 0, "due_now_minor": 0}
+    helper.database.write(lambda session: session.execute(update(LoanBalance).values(left)))
+
+    page = helper.client.post(f"/pay/{link.token}", data={"how_much": "299.00", "form_key": "b"})
+
+    assert page.status_code == 422
+    assert "cannot be paid with the link any more" in page.text
+    assert "123.45" not in readable(page)
 
 
 def test_a_provider_that_does_not_answer_is_said_and_the_same_form_goes_on_later(helper: Helper) -> None:
