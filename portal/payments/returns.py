@@ -337,7 +337,8 @@ def _taken(session: Session, line_ids: Sequence[int]) -> Iterator[tuple[int, str
         .where(
             LedgerLine.of_line_id.in_(line_ids),
             LedgerLine.kind.in_(_POSTS),
-            _holds(undoing),
+            # of one that gave way in part, what stays is a line of its own
+            or_(undoing.id.is_(None), undoing.line_ref.startswith(GAVE_WAY) & (undoing.external_ref != "")),
         )
         .group_by(LedgerLine.of_line_id)
     )

@@ -85,15 +85,22 @@ def _dispute(database: Database, keys: Keys) -> None:
     attempt = begin(database, 1)
     tell(database, keys, said(attempt, Report.PAID))
 
+    _disputed(database, reference="D-1111-11111", provider="dp_1")
+    _settle(database, keys)
+
+
+def _disputed(database: Database, *, reference: str, provider: str, minor: int | None = None) -> None:
+    """The provider has told of a lost dispute over the payment, or over `minor` of it."""
+
     def charge_back(session: Session) -> None:
         payment = session.scalars(select(Payment)).one()
         session.add(
             Dispute(
                 created_at=NOW,
-                reference="D-1111-11111",
+                reference=reference,
                 payment_id=payment.id,
-                provider_dispute="dp_1",
-                amount_minor=payment.amount_minor,
+                provider_dispute=provider,
+                amount_minor=minor or payment.amount_minor,
                 currency="CNY",
                 reason="fraudulent",
                 state="lost",
@@ -105,7 +112,6 @@ def _dispute(database: Database, keys: Keys) -> None:
         session.flush()
 
     database.write(charge_back)
-    _settle(database, keys)
 
 
 def _settle(database: Database, keys: Keys) -> None:
@@ -177,3 +183,19 @@ def test_no_more_goes_back_than_the_bank_has_counted(database: Database, keys: K
     database.write(lambda session: session.execute(update(Dispute).values(reinstated=True, state="won")))
     _settle(database, keys)
     assert _left(database) == before + sum(paid._mapping[f"{name}_minor"] for name in COMPONENTS[:-1])
+
+
+def test_what_comes_back_of_a_taking_the_bank_cut_short_can_be_disputed_again(
+    database: Database, keys: Keys
+) -> None:
+    _dispute(database, keys)
+    (paid,) = _ours(database, "payment")
+    _core_posts(database, paid, less=1)
+    database.write(lambda session: session.execute(update(Dispute).values(reinstated=True, state="won")))
+    _settle(database, keys)
+    before = _left(database)
+
+    _disputed(database, reference="D-2222-22222", provider="dp_2", minor=5_000)
+    _settle(database, keys)
+
+    assert _left(database) == before + 5_000
