@@ -1,8 +1,8 @@
 """Level schedules by the thousand, exact to the minor unit and without a package: whole numbers side by side.
 
-Loans of one rate and count lie in lanes of one very long whole number; one multiplication, one shift and one
-mask add the interest to the balances of all of them. Division by the rate's denominator is multiplication by its reciprocal,
-long enough to be exact. Rounds half-up, as `annuity` does by default, and equals it row by row.
+Loans of one rate and count lie in lanes of one very long whole number; one multiplication, one addition, one
+shift and one mask add the interest to the balances of all of them and take the instalment off. The rate is a binary fraction
+just long enough to be exact for the largest balance. Rounds half-up, as `annuity` does by default, and equals it row by row.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from portal.schedules.declining import Charges, level_parts
 from portal.schedules.parts import LONGEST, UnableToSchedule, Unschedulable
 
 #: Loans side by side; as many as stay in a processor's near memory.
-_LANES = 4096
+_LANES = 8192
 #: Machine words that amounts are read from: bits, and the array's code for it.
 _SMALL, _LARGE = (32, "i"), (64, "q")
-#: Binary digits behind the point of the level instalment's factor.
-_POINT = 96
+#: Binary digits that the level instalment's factor has more than the largest loan, at least: of so many loans, one is
+#: so near half a unit that it is worked out by itself.
+_SPARE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,59 +128,54 @@ class _Lanes:
     periods_a_year: int
     count: int
     width: int
+    #: the width while levels are worked out
+    wide: int
     #: bits of an amount read from a lane, and the array's code for them
     word: int
     code: str
-    #: balance with interest = (balance * times + plus) >> shift, exact for every balance up to the largest
+    #: balance with interest = (balance * times + half a unit) >> shift, exact for every balance up to the largest
     times: int
-    plus: int
     shift: int
-    #: level = (principal * factor + half) >> _POINT, exact unless the digits behind the point are nearly all ones
+    #: level = (principal * factor + half a unit) >> point, exact unless the digits behind the point reach `unsure`
+    point: int
     factor: int
-    half: int
     unsure: int
-    #: below this level, roundings might leave nothing for the last instalment
+    #: up to this level, roundings might leave nothing for the last instalment
     careful: int
 
     @classmethod
     def of(cls, largest: int, annual_rate: Decimal, count: int, periods_a_year: int) -> _Lanes:
         top, bottom = _period_rate(annual_rate, periods_a_year)
-        digits = (largest * 2 * (top + bottom) + bottom).bit_length()
-        shift = digits + (2 * bottom).bit_length()
-        reciprocal = -(-(1 << shift) // (2 * bottom))
         numerator, denominator = _level_factor(top, bottom, count)
         most = largest + largest * top // bottom + largest * numerator // denominator + 2
         word, code = _SMALL if most < 1 << 31 else _LARGE
+        times, shift = _binary(bottom + top, bottom, most)
+        wide = -(-(2 * most.bit_length() + _SPARE + 1) // word) * word
+        point = wide - most.bit_length() - 1
         # an error of half a unit a period in interest and in level grows like the balance does
         grown = (bottom + top) ** count // bottom**count + 1
         return cls(
             annual_rate=annual_rate,
             periods_a_year=periods_a_year,
             count=count,
-            width=-(-(2 * digits + 4) // word) * word,
+            width=-(-(most * times + (1 << shift)).bit_length() // word) * word,
+            wide=wide,
             word=word,
             code=code,
-            times=2 * (top + bottom) * reciprocal,
-            plus=bottom * reciprocal,
+            times=times,
             shift=shift,
-            factor=(numerator << _POINT) // denominator,
-            half=1 << _POINT - 1,
-            unsure=(1 << _POINT) - largest - 1,
+            point=point,
+            factor=(numerator << point) // denominator,
+            unsure=(1 << point) - largest - 1,
             careful=(count + 1) * grown * 2 * (bottom + top) // bottom + 2,
         )
 
     def run(self, principals: Sequence[int]) -> tuple[list[int], list[int], tuple[array[int], ...]]:
         """Levels, last instalments and balances of some loans, at most as many as there are lanes."""
-        fraction = (1 << _POINT) - 1
-        exact = [principal * self.factor + self.half for principal in principals]
-        levels = [
-            level >> _POINT if (level & fraction) < self.unsure and level >> _POINT > self.careful else 0
-            for level in exact
-        ]
-        slow = [at for at, level in enumerate(levels) if not level]
+        levels, slow = self._levels(principals)
         given = list(principals)
         for at in slow:
-            given[at] = 0
+            given[at] = levels[at] = 0
         blocks, last = self._side_by_side(given, levels)
         for at in slow:
             rows = level_rows(
@@ -188,6 +184,23 @@ class _Lanes:
             levels[at], last[at] = sum(rows[0]), sum(rows[-1])
             self._put(blocks, at, principals[at], rows)
         return levels, last, blocks
+
+    def _levels(self, principals: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The level instalment of each loan, and which loans are to be worked out one by one."""
+        lanes, width, point = len(principals), self.wide, self.point
+        ones, fraction = self._ones(lanes, width), (1 << point) - 1
+        exact = self._packed(principals, width) * self.factor + (ones << point - 1)
+        mask = ((1 << width - point) - 1) * ones
+        levels = self._words(exact >> point & mask, lanes, width)[:: width // self.word].tolist()
+        # a carry where the digits behind the point reach what is unsure
+        unsure = ((exact & fraction * ones) + (fraction + 1 - self.unsure) * ones) >> point & ones
+        slow = set()
+        while unsure:
+            slow.add((unsure.bit_length() - 1) // width)
+            unsure ^= 1 << unsure.bit_length() - 1
+        if min(levels, default=self.careful + 1) <= self.careful:
+            slow |= {at for at, level in enumerate(levels) if level <= self.careful}
+        return levels, sorted(slow)
 
     def _put(
         self, blocks: tuple[array[int], ...], lane: int, balance: int, rows: list[tuple[int, int]]
@@ -201,27 +214,50 @@ class _Lanes:
         self, principals: Sequence[int], levels: Sequence[int]
     ) -> tuple[tuple[array[int], ...], list[int]]:
         """The balance after every instalment but the last, and the last instalment."""
-        lanes, words = len(principals), self.width // self.word
-        ones = self._packed([1] * lanes)
-        plus, mask = self.plus * ones, ((1 << self.width - self.shift) - 1) * ones
-        balance, level = self._packed(principals), self._packed(levels)
+        lanes, words, width = len(principals), self.width // self.word, self.width
+        ones, times, shift = self._ones(lanes, width), self.times, self.shift
+        half, mask = ones << shift - 1, ((1 << width - shift) - 1) * ones
+        balance = self._packed(principals, width)
+        # no balance is below its instalment before the last, so that no lane borrows from the next
+        change = half - (self._packed(levels, width) << shift)
         blocks = []
         for start in range(0, self.count - 1, words):
             held = 0
             for word in range(min(words, self.count - 1 - start)):
-                balance = ((balance * self.times + plus) >> self.shift & mask) - level
+                balance = (balance * times + change) >> shift & mask
                 held |= balance << word * self.word
-            blocks.append(self._words(held, lanes))
-        last = (balance * self.times + plus) >> self.shift & mask
-        return tuple(blocks), self._words(last, lanes)[::words].tolist()
+            blocks.append(self._words(held, lanes, width))
+        last = (balance * times + half) >> shift & mask
+        return tuple(blocks), self._words(last, lanes, width)[::words].tolist()
 
-    def _packed(self, numbers: Sequence[int]) -> int:
-        words = self.width // self.word
-        laid = array(self.code, bytes(self.width // 8 * len(numbers)))
-        laid[::words] = array(self.code, numbers)
+    def _ones(self, lanes: int, width: int) -> int:
+        return int.from_bytes((1).to_bytes(width // 8, "little") * lanes, "little")
+
+    def _packed(self, numbers: Sequence[int], width: int) -> int:
+        laid = array(self.code, bytes(width // 8 * len(numbers)))
+        laid[:: width // self.word] = array(self.code, numbers)
         return int.from_bytes(laid.tobytes(), "little")
 
-    def _words(self, packed: int, lanes: int) -> array[int]:
+    def _words(self, packed: int, lanes: int, width: int) -> array[int]:
         laid = array(self.code)
-        laid.frombytes(packed.to_bytes(self.width // 8 * lanes, "little"))
+        laid.frombytes(packed.to_bytes(width // 8 * lanes, "little"))
         return laid
+
+
+def _binary(top: int, bottom: int, largest: int) -> tuple[int, int]:
+    """The shortest (times, shift) with which number * times / 2^shift, rounded half-up, is number * top / bottom
+    rounded half-up, for every whole number up to the largest.
+
+    Half a unit more, the true value is a multiple of 1 / (2 bottom); what the fraction adds to it must stay
+    below that.
+
+    >>> times, shift = _binary(1511, 1500, 50_000_000)
+    >>> all((n * times + (1 << shift - 1)) >> shift == (2 * n * 1511 + 1500) // 3000 for n in range(0, 50_000_000, 6_007))
+    True
+    """
+    shift = 1
+    while True:
+        times = -(-(top << shift) // bottom)
+        if (times * bottom - (top << shift)) * 2 * largest < 1 << shift:
+            return times, shift
+        shift += 1
