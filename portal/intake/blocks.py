@@ -6,10 +6,10 @@ readings equal. What is handed on are the cells, still text: a database turns th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from portal.intake.plain import line_patterns
+from portal.intake.plain import block_patterns
 from portal.intake.reading import Lines, Read, Rows, Source, header_is_right, reads_as_utf8
 from portal.intake.rejections import Rejections
 
@@ -18,12 +18,31 @@ Cells = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Good rows in a run of lines of which `line` is the first. `text` holds them as they stand in the
-    file where none of them has a quotation mark; None otherwise."""
+    """Good rows in a run of lines of which `line` is the first; `width` cells a row.
+
+    `text` holds them as they stand in the file, with LF at the end of each, where none of them has a
+    quotation mark; else it is None, and `own` has the cells of all rows one after the other.
+    """
 
     line: int
-    rows: list[Cells]
+    count: int
+    width: int
+    delimiter: str
     text: str | None
+    own: Sequence[str] = ()
+
+    def cells(self) -> Sequence[str]:
+        """The cells of all rows, one after the other."""
+        return self.own if self.text is None else cut(self.text, self.delimiter)
+
+    def rows(self) -> Iterator[Cells]:
+        """The cells of each row."""
+        return zip(*[iter(self.cells())] * self.width, strict=True)
+
+
+def cut(text: str, delimiter: str) -> list[str]:
+    """The cells of lines without quotation marks that end in LF."""
+    return text[:-1].replace("\n", delimiter).split(delimiter)
 
 
 def read_blocks(
@@ -48,8 +67,9 @@ class _Blocks:
     def __init__(self, source: Source, rejections: Rejections, seen: Read, exponent: int | None) -> None:
         self.rows, self.seen = Rows(source, rejections, seen), seen
         mapping = source.mapping
-        self.patterns = line_patterns(source.form, mapping, exponent) if exponent is not None else None
+        self.patterns = block_patterns(source.form, mapping, exponent) if exponent is not None else None
         self.encoding = "utf-8" if mapping.encoding == "utf-8-sig" else mapping.encoding
+        self.width, self.delimiter = len(source.form.columns), mapping.delimiter
 
     def draw(self, lines: Lines) -> Iterator[Block]:
         while not self.rows.stopped:
@@ -58,8 +78,8 @@ class _Blocks:
                 return
             block = self._plain(raw, lines.number + 1)
             if block is not None:
-                lines.took(raw, len(block.rows))
-                self.seen.rows += len(block.rows)
+                lines.took(raw, block.count)
+                self.seen.rows += block.count
                 yield block
             else:
                 yield from self._strictly(lines, lines.back(raw))
@@ -73,10 +93,15 @@ class _Blocks:
             return None
         bare, quoted = self.patterns
         is_quoted = text.startswith('"')
-        rows = (quoted if is_quoted else bare).findall(text)
-        if len(rows) != text.count("\n"):
+        if not (quoted if is_quoted else bare).fullmatch(text):
             return None
-        return Block(line, rows, None if is_quoted else text)
+        # only in line ends: no cell of a plain line has either
+        text = text.replace("\r\n", "\n")
+        if not is_quoted:
+            return Block(line, text.count("\n"), self.width, self.delimiter, text)
+        between = f'"{self.delimiter}"'
+        cells = text[1:-2].replace('"\n"', between).split(between)
+        return Block(line, text.count("\n"), self.width, self.delimiter, None, cells)
 
     def _decoded(self, raw: bytes) -> str | None:
         if not raw.isascii() and self.encoding != "utf-8" and reads_as_utf8(raw):
@@ -98,4 +123,4 @@ class _Blocks:
                 continue
             found = self.rows.read(raw, start, lines)
             if found.row is not None and found.cells is not None:
-                yield Block(found.line, [tuple(found.cells)], None)
+                yield Block(found.line, 1, self.width, self.delimiter, None, found.cells)

@@ -1,4 +1,4 @@
-"""What a row without surprises looks like, as one expression for the whole line.
+"""What a row without surprises looks like, as one expression for a run of whole lines.
 
 Pure. Whatever the expression matches, the strict reading of `fields.parser_for` accepts; a row it does
 not match may still be good, and is read cell by cell. So a million good rows cost one look each, and
@@ -18,18 +18,23 @@ from portal.money import EXPONENTS
 _TOKENS = {"YYYY": "(?:19[7-9][0-9]|2[01][0-9]{2})", "hh": "(?:[01][0-9]|2[0-3])", "mm": "[0-5][0-9]"}
 
 
-def line_patterns(
+def block_patterns(
     form: FileForm, mapping: BankMapping, exponent: int
 ) -> tuple[re.Pattern[str], re.Pattern[str]] | None:
-    """Expressions for a whole plain line with its end, one group a cell: with no cell quoted, and with
-    every cell quoted. Amounts have `exponent` decimals. None where a field has no plain form."""
+    """Expressions for any number of whole plain lines with their ends: with no cell quoted, and with every
+    cell quoted. Amounts have `exponent` decimals. None where a field has no plain form.
+
+    No groups: the cells of lines known to be plain stand between their delimiters, and cutting them there
+    costs half of what groups cost.
+    """
     cells = [cell_pattern(spec, name, form, mapping, exponent) for name, spec in _specs(form)]
     if any(cell is None for cell in cells):
         return None
     end = mapping.line_end.decode().replace("\r", r"\r").replace("\n", r"\n")
-    bare = re.escape(mapping.delimiter).join(f"({cell})" for cell in cells)
-    quoted = re.escape(mapping.delimiter).join(f'"({cell})"' for cell in cells)
-    return re.compile(f"^{bare}{end}", re.MULTILINE), re.compile(f"^{quoted}{end}", re.MULTILINE)
+    bare = re.escape(mapping.delimiter).join(f"(?:{cell})" for cell in cells)
+    quoted = re.escape(mapping.delimiter).join(f'"(?:{cell})"' for cell in cells)
+    # possessive: a line that matched is not tried in another way, and nothing is kept to do so
+    return re.compile(f"(?:{bare}{end})*+"), re.compile(f"(?:{quoted}{end})*+")
 
 
 def _specs(form: FileForm) -> list[tuple[str, Field]]:

@@ -119,7 +119,7 @@ class RowCheck:
         read = self.readers.get(kind)
         if read is None:
             read = self.readers[kind] = self._reader(form)
-        for line, cells in enumerate(block.rows, start=block.line):
+        for line, cells in enumerate(block.rows(), start=block.line):
             self.waiting.append((line, read(cells)))
             if len(self.waiting) >= CHUNK:
                 self.flush(kind)

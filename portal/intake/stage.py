@@ -1,8 +1,8 @@
 """A place beside the book where a batch's rows wait, checked, until they are applied: temporary tables of
 one connection.
 
-Rows go in as text, a block at a time (COPY on PostgreSQL, bound rows on SQLite), and the database makes
-typed values of them as they arrive. Nobody else sees the tables, they hold no person in clear, and they
+Rows go in as text, a block at a time (COPY on PostgreSQL, bound rows on SQLite), amounts without their
+point, and the columns' types make values of them as they arrive. Nobody else sees the tables, they hold no person in clear, and they
 are gone with the connection.
 """
 
@@ -21,12 +21,14 @@ from typing import Any, cast
 from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection
 
-from portal.intake.blocks import Block
+from portal.intake.blocks import Block, cut
 
 #: Kilobytes of pages that SQLite keeps in memory while a batch is taken in, per file.
 _CACHE = 24_000
 #: Rows fetched from a server at a time.
 _FETCH = 2_000
+#: Rows that SQLite takes with one statement.
+_TOGETHER = 8
 _POURED = 10_000
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
@@ -165,17 +167,26 @@ def _day(text: str) -> date:
 class Loaded:
     """A temporary table that cells are loaded into.
 
-    `raw` are the cells' columns in the order of the file; `made` the columns the database makes of them,
-    as (name, type, expression) with `{field}` for a cell.
+    `fields` are the cells in the order of the file; `amounts` those that lose their decimal point on the way
+    in; `made` the columns, as (name, type, expression) with `{field}` for a cell: a cell as it is, or what
+    the database makes of some.
     """
 
     def __init__(
-        self, name: str, fields: Sequence[str], made: Sequence[tuple[str, str, str]], *, delimiter: str
+        self,
+        name: str,
+        fields: Sequence[str],
+        made: Sequence[tuple[str, str, str]],
+        *,
+        delimiter: str,
+        amounts: Sequence[str],
+        optional: Sequence[str] = (),
     ) -> None:
         self.name, self.fields, self.made, self.delimiter = name, list(fields), list(made), delimiter
-        plain = {column for column, _, expression in made if expression == f"{{{column}}}"}
-        self.kept = plain
-        self.raw = [field if field in plain else f"cell_{field}" for field in fields]
+        self.amounts = [self.fields.index(field) for field in amounts]
+        self.optional = frozenset(optional)
+        self.as_it_is = {column for column, _, expression in made if expression == f"{{{column}}}"}
+        self.raw = [field if field in self.as_it_is else f"cell_{field}" for field in fields]
 
     def create(self, stage: Stage) -> None:
         """Make the table, empty."""
@@ -185,30 +196,33 @@ class Loaded:
             cells = {field: raw for field, raw in zip(self.fields, self.raw, strict=True)}
             columns = ["line bigint GENERATED ALWAYS AS IDENTITY (CACHE 1000)"]
             columns += [f"{raw} text" for raw in self.raw if raw.startswith("cell_")]
-            columns += [
-                f'{name} text COLLATE "C"'
-                if name in self.kept
-                else f"{name} {type_} GENERATED ALWAYS AS ({expression.format(**cells)}) STORED"
-                for name, type_, expression in self.made
-            ]
+            for name, type_, expression in self.made:
+                typed = 'text COLLATE "C"' if type_ == "text" else type_
+                made = f" GENERATED ALWAYS AS ({expression.format(**cells)}) STORED"
+                columns.append(f"{name} {typed}{'' if name in self.as_it_is else made}")
         stage.run(f"CREATE TEMPORARY TABLE {self.name} ({', '.join(columns)})")
 
-    def insert(self) -> str:
-        """The INSERT that makes values of a row of cells on SQLite."""
-        cells = {field: f"?{index}" for index, field in enumerate(self.fields, start=1)}
+    def insert(self, rows: int) -> str:
+        """The INSERT that takes the cells of so many rows on SQLite."""
         names = ", ".join(name for name, _, _ in self.made)
-        values = ", ".join(expression.format(**cells) for _, _, expression in self.made)
-        return f"INSERT INTO {self.name} ({names}) VALUES ({values})"  # noqa: S608 - names of ours
+        values = ", ".join(self._values(row * len(self.fields)) for row in range(rows))
+        return f"INSERT INTO {self.name} ({names}) VALUES {values}"  # noqa: S608 - names of ours
+
+    def _values(self, before: int) -> str:
+        cells = {field: f"?{before + place}" for place, field in enumerate(self.fields, start=1)}
+        cells |= {field: f"NULLIF({cells[field]}, '')" for field in self.optional}
+        return "(" + ", ".join(expression.format(**cells) for _, _, expression in self.made) + ")"
 
 
 class Loader:
     """Puts blocks into a table and remembers which line each row came from."""
 
     def __init__(self, stage: Stage, kind: str, table: Loaded) -> None:
-        self.stage, self.table = stage, table
+        self.stage, self.table, self.width = stage, table, len(table.fields)
         self.numbers, self.lines = stage.jumps[kind]
         self.stream: Any = None
-        self.insert = table.insert() if stage.is_sqlite else ""
+        if stage.is_sqlite:
+            self.insert_some, self.insert_one = table.insert(_TOGETHER), table.insert(1)
         self.next_number, self.next_line = 1, -1
 
     def put(self, block: Block) -> None:
@@ -216,17 +230,39 @@ class Loader:
         if block.line != self.next_line:
             self.numbers.append(self.next_number)
             self.lines.append(block.line)
-        self.next_number += len(block.rows)
-        self.next_line = block.line + len(block.rows)
+        self.next_number += block.count
+        self.next_line = block.line + block.count
+        text = self._without_points(block)
         if self.stage.is_sqlite:
-            self.stage.driver.executemany(self.insert, block.rows)
+            self._bind(self._cells(block) if text is None else cut(text, block.delimiter))
         else:
-            self.stream.write(self._csv(block).encode())
+            self.stream.write((self._quoted(self._cells(block)) if text is None else text).encode())
 
-    def _csv(self, block: Block) -> str:
-        if block.text is not None:
-            return block.text.replace("\r\n", "\n")
-        mark = self.table.delimiter
-        return "".join(
-            mark.join(['"' + cell.replace('"', '""') + '"' for cell in row]) + "\n" for row in block.rows
+    def _without_points(self, block: Block) -> str | None:
+        """The block's text with its amounts in minor units; None where a cell may have a point of another
+        meaning. Every plain amount has one, so that where there are no more, each is an amount's."""
+        if block.text is None or block.text.count(".") != len(self.table.amounts) * block.count:
+            return None
+        return block.text.replace(".", "")
+
+    def _cells(self, block: Block) -> Sequence[str]:
+        """The cells of the block, amounts in minor units."""
+        cells = list(block.cells())
+        for place in self.table.amounts:
+            cells[place :: self.width] = [cell.replace(".", "") for cell in cells[place :: self.width]]
+        return cells
+
+    def _bind(self, cells: Sequence[str]) -> None:
+        step, run = _TOGETHER * self.width, self.stage.driver.executemany
+        whole = len(cells) - len(cells) % step
+        run(self.insert_some, (cells[place : place + step] for place in range(0, whole, step)))
+        run(
+            self.insert_one,
+            (cells[place : place + self.width] for place in range(whole, len(cells), self.width)),
         )
+
+    def _quoted(self, cells: Sequence[str]) -> str:
+        """The cells as CSV, for COPY; an empty one without quotation marks, which makes it NULL."""
+        safe = ['"' + cell.replace('"', '""') + '"' if cell else "" for cell in cells]
+        rows = zip(*[iter(safe)] * self.width, strict=True)
+        return "".join([self.table.delimiter.join(row) + "\n" for row in rows])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping as Table
 
 from portal.accounts.balance import CHARGES
-from portal.intake.fields import AMOUNTS, Field, Forms
+from portal.intake.fields import AMOUNTS, Forms
 from portal.intake.mapping import FileForm
 from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.stage import Loaded
@@ -20,50 +20,43 @@ Made = tuple[str, str, str]
 
 def loaded(form: FileForm, mapping: BankMapping, *, is_sqlite: bool) -> Loaded:
     """The temporary table of one file: every field as a typed column, fees and costs told apart where the
-    kind of a line tells them (`open` is what it does not tell)."""
+    kind of a line tells them (`open` is what it does not tell). Amounts arrive in minor units."""
+    fields = list(form.columns.values())
     made: list[Made] = []
-    for name in form.columns.values():
+    for name in fields:
         if name != "charges" or form.kind != "ledger":
             made.append(_column(name, form, mapping.forms, is_sqlite))
     if form.kind == "ledger":
-        made = _ledger(made, form, mapping.forms)
-    return Loaded(f"in_{form.kind}", list(form.columns.values()), made, delimiter=mapping.delimiter)
+        made = _ledger(made, form)
+    has_point = mapping.forms.amount == "point"
+    return Loaded(
+        f"in_{form.kind}",
+        fields,
+        made,
+        delimiter=mapping.delimiter,
+        amounts=[name for name in fields if has_point and form.fields[name].kind in AMOUNTS],
+        optional=[name for name in fields if form.fields[name].optional],
+    )
 
 
 def _column(name: str, form: FileForm, forms: Forms, is_sqlite: bool) -> Made:
-    spec = form.fields[name]
-    cell = f"{{{name}}}"
-    if spec.optional:
-        cell = f"NULLIF({cell}, '')"
-    type_, expression = _typed(name, spec, cell, form, forms, is_sqlite)
-    return name, type_, expression
-
-
-def _typed(
-    name: str, spec: Field, cell: str, form: FileForm, forms: Forms, is_sqlite: bool
-) -> tuple[str, str]:
-    if spec.kind in AMOUNTS:
-        return "bigint", _amount(cell, forms)
-    if spec.kind == "number":
-        return "bigint", f"CAST({cell} AS bigint)"
+    spec, cell = form.fields[name], f"{{{name}}}"
+    if spec.kind in AMOUNTS or spec.kind == "number":
+        return name, "bigint", cell
     if spec.kind == "date":
-        return ("text" if is_sqlite else "date"), _date(cell, forms.date, is_sqlite)
+        return name, "text" if is_sqlite else "date", _date(cell, forms.date, is_sqlite)
     if spec.kind == "code":
-        return "text", _code(cell, form.codes[name])
-    return "text", cell
-
-
-def _amount(cell: str, forms: Forms) -> str:
-    return (
-        f"CAST(REPLACE({cell}, '.', '') AS bigint)" if forms.amount == "point" else f"CAST({cell} AS bigint)"
-    )
+        return name, "text", _code(cell, form.codes[name])
+    return name, "text", cell
 
 
 def _date(cell: str, form: str, is_sqlite: bool) -> str:
     """A date from its place in the declared form; the reading has proved that it exists."""
+    if form == "YYYY-MM-DD":
+        return cell
     parts = [f"substr({cell}, {form.index(token) + 1}, {len(token)})" for token in ("YYYY", "MM", "DD")]
     if is_sqlite:
-        return cell if form == "YYYY-MM-DD" else " || '-' || ".join(parts)
+        return " || '-' || ".join(parts)
     return "make_date(" + ", ".join(f"CAST({part} AS integer)" for part in parts) + ")"
 
 
@@ -79,7 +72,7 @@ def quote(text: str) -> str:
     return "'" + re.sub("([{}])", r"\1\1", text.replace("'", "''")) + "'"
 
 
-def _ledger(made: list[Made], form: FileForm, forms: Forms) -> list[Made]:
+def _ledger(made: list[Made], form: FileForm) -> list[Made]:
     """Kind, fee, cost and what is open between the two."""
     found = {name: (name, type_, expression) for name, type_, expression in made}
     kind = found["kind"][2]
@@ -88,7 +81,7 @@ def _ledger(made: list[Made], form: FileForm, forms: Forms) -> list[Made]:
         kind = f"CASE WHEN ({kind}) = 'fee' AND {{memo}} IN ({memos}) THEN 'cost' ELSE ({kind}) END"
         found["kind"] = ("kind", "text", kind)
     if "charges" in form.columns.values():
-        charges = _amount("{charges}", forms)
+        charges = "CAST({charges} AS bigint)"
         told = ", ".join(quote(name) for name in sorted(CHARGES))
         found["fee"] = (
             "fee",

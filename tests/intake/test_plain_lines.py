@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.intake.blocks import read_blocks
+from portal.intake.blocks import cut, read_blocks
 from portal.intake.fields import EXPONENTS, FieldFault, parser_for
 from portal.intake.mapping import Mapping, load_mapping
-from portal.intake.plain import line_patterns, up_to
+from portal.intake.plain import block_patterns, up_to
 from portal.intake.reading import Read, Source, read_rows
 from portal.intake.rejections import Rejections
 from tests.intake.book import file_bytes, line, small_book
@@ -122,13 +122,11 @@ def test_a_plain_line_is_one_the_strict_reading_accepts(
     for place in data.draw(st.lists(st.integers(0, len(cells) - 1), max_size=3)):
         cells[place] = data.draw(CELLS)
     text = mapping.delimiter.join(cells) + mapping.line_end.decode()
-    patterns = line_patterns(form, mapping, EXPONENTS[mapping.currency])
+    patterns = block_patterns(form, mapping, EXPONENTS[mapping.currency])
     assert patterns is not None
 
-    found = patterns[0].findall(text)
-
-    if len(found) == text.count("\n"):
-        assert [list(row) for row in found] == [cells]
+    if patterns[0].fullmatch(text):
+        assert cut(text.replace("\r\n", "\n"), mapping.delimiter) == cells
         read = _values(kind, cells, mapping)
         assert read is not None
         for name, cell, value in zip(form.columns.values(), cells, read, strict=True):
@@ -141,10 +139,11 @@ def test_a_plain_line_is_one_the_strict_reading_accepts(
 def test_every_row_of_the_small_book_is_plain(kind: str, mapping: Mapping) -> None:
     """Else the quick look would be of no use."""
     text = file_bytes(kind, small_book().rows[kind], mapping).decode(mapping.encoding)
-    patterns = line_patterns(mapping.files[kind], mapping, 2)
+    patterns = block_patterns(mapping.files[kind], mapping, 2)
     assert patterns is not None
 
-    assert len(patterns[0].findall(text)) == len(small_book().rows[kind])
+    rows = text.split(mapping.line_end.decode(), 1)[1]
+    assert patterns[0].fullmatch(rows)
 
 
 @given(
@@ -199,7 +198,7 @@ def _by_blocks(path: Path, mapping: Mapping) -> tuple[list[tuple[int, list[objec
     rejections = Rejections()
     found = []
     for block in read_blocks(_source(path, mapping), rejections, Read(), exponent=2):
-        for number, cells in enumerate(block.rows, start=block.line):
+        for number, cells in enumerate(block.rows(), start=block.line):
             found.append((number, _values("ledger", list(cells), mapping)))
     return found, [(one.line, one.column, one.reason) for one in rejections]
 

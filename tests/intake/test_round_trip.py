@@ -93,7 +93,7 @@ def test_what_is_written_is_what_is_read(
     rejections, found = Rejections(), []
     source = Source(path, form, mapping, lambda cells: mapping.currency)
     for block in read_blocks(source, rejections, Read(), exponent=2):
-        found += block.rows
+        found += block.rows()
 
     assert [(one.line, one.column, one.en) for one in rejections] == []
     assert [list(cells) for cells in found] == written
