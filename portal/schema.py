@@ -16,7 +16,7 @@ from portal.gateways import sms
 from portal.hardship import models as hardship
 from portal.intake import models as intake
 from portal.messages import models as messages
-from portal.notices import faces, texts
+from portal.notices import alarms, faces, texts
 from portal.notices import models as notices
 from portal.outgoing import models as outgoing
 from portal.papers import faces as paper_faces
@@ -28,6 +28,7 @@ from portal.visits import models as visits
 MODULES = (
     access,
     accounts,
+    alarms,
     audit,
     borrowers,
     contacts,

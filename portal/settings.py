@@ -31,6 +31,53 @@ class BadSettings(Exception):
 
 
 @dataclass(frozen=True)
+class Checks:
+    """Where the public checks and the desk behind them draw a line: `[checks]` of the bank file."""
+
+    #: networks that may use one code within the window before it counts as copied (AC02)
+    networks_per_code: int = 5
+    networks_window_hours: int = 24
+    #: further networks after the desk has answered that it was the household
+    networks_after_clearing: int = 5
+    #: different codes of ours that one network may check in an hour without the mobile's end (AC17)
+    real_codes_per_network: int = 10
+    #: answers on visitors (AC14, AC15), on calls, and on what a notice is about, a day and code
+    visitor_answers_per_day: int = 5
+    contact_answers_per_day: int = 5
+    more_answers_per_day: int = 5
+    #: for how long a network that the desk knows as shared raises no alarm
+    shared_network_days: int = 30
+    #: working days in which a report of a wrong number is answered
+    wrong_number_working_days: int = 3
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any], name: str) -> Checks:
+        """The lines as the bank file `name` draws them. Raises BadSettings for an unknown one and for nonsense:
+        no whole number, or one that protects nobody or answers nobody."""
+        for key, value in data.items():
+            if key not in _CHECKS:
+                raise BadSettings(f"{name}: checks has no {key}")
+            least, most = _CHECKS[key]
+            if type(value) is not int or not least <= value <= most:
+                raise BadSettings(f"{name}: checks.{key} must be a whole number from {least} to {most}")
+        return cls(**data)
+
+
+#: The least and the most that still makes sense of each.
+_CHECKS: Mapping[str, tuple[int, int]] = {
+    "networks_per_code": (2, 100),
+    "networks_window_hours": (1, 168),
+    "networks_after_clearing": (1, 100),
+    "real_codes_per_network": (3, 1_000),
+    "visitor_answers_per_day": (1, 50),
+    "contact_answers_per_day": (1, 50),
+    "more_answers_per_day": (1, 50),
+    "shared_network_days": (1, 365),
+    "wrong_number_working_days": (1, 30),
+}
+
+
+@dataclass(frozen=True)
 class Bank:
     """Who the bank is and what it allows: one TOML file per installation."""
 
@@ -58,6 +105,7 @@ class Bank:
     outgoing: Mapping[str, Any] = field(default_factory=dict)
     #: what a batch of the core may change without a second person (intake/drift.py)
     intake: Mapping[str, Any] = field(default_factory=dict)
+    checks: Checks = field(default_factory=Checks)
 
     def name(self, locale: str) -> str:
         """The bank's name in `locale`, else in simplified Chinese."""
@@ -89,6 +137,7 @@ class Bank:
                 transfer_qr=data.get("transfer_qr"),
                 intake=MappingProxyType(data.get("intake", {})),
                 outgoing=MappingProxyType(data.get("outgoing", {})),
+                checks=Checks.read(data.get("checks", {}), path.name),
             )
         except KeyError as error:
             raise BadSettings(f"{path.name}: {error.args[0]} is missing") from None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
+
+from portal.settings import Checks
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,59 @@ CONTACT_ASKED = Limit(
     5,
     "did you call me, asked with one code: a person was called a few times at most",
 )
+MORE_ASKED = Limit(
+    "more_asked_day",
+    DAY,
+    5,
+    "what a notice is about, asked with its code and the mobile's end: four digits are not guessed in five",
+)
+TAIL_TRIES = Limit(
+    "tail_tries_day",
+    DAY,
+    5,
+    "ends of a mobile tried with one code from one network that had its share of codes",
+)
 PHOTOS_NETWORK = Limit(
     "photos_network", HOUR, 40, "pictures from one network: each costs a second or more of a processor"
 )
 PAY_ATTEMPTS = Limit(
     "pay_attempts", 600, 10, "nobody pays ten times in ten minutes; who tests stolen cards does"
 )
+
+
+@dataclass(frozen=True)
+class Guards:
+    """The limits a bank draws for itself (settings.Checks); `more_networks` after the desk has cleared a code."""
+
+    networks: Limit
+    more_networks: int
+    real_codes: Limit
+    visit_shown: Limit
+    contact_asked: Limit
+    more_asked: Limit
+    shared_for: timedelta
+
+
+@lru_cache(maxsize=8)
+def guards_of(checks: Checks) -> Guards:
+    """The limits as a bank file draws them.
+
+    >>> guards_of(Checks(networks_per_code=8, networks_window_hours=48)).networks.most
+    8
+    """
+    window = checks.networks_window_hours * HOUR
+    return Guards(
+        networks=replace(NETWORKS_CODE, most=checks.networks_per_code, seconds=window),
+        more_networks=checks.networks_after_clearing,
+        real_codes=replace(RIGHT_CODES_NETWORK, most=checks.real_codes_per_network),
+        visit_shown=replace(VISIT_SHOWN, most=checks.visitor_answers_per_day),
+        contact_asked=replace(CONTACT_ASKED, most=checks.contact_answers_per_day),
+        more_asked=replace(MORE_ASKED, most=checks.more_answers_per_day),
+        shared_for=timedelta(days=checks.shared_network_days),
+    )
+
+
+STANDARD = guards_of(Checks())
 
 #: Tries of one code; the database also has it as a constraint.
 TRIES = 5

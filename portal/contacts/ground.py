@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 from sqlalchemy.orm import Session
 
+from portal.borrowers.models import Borrower
 from portal.contacts.models import Contact, ContactWish, Hold
 from portal.contacts.rule import MayContact, Past, Rest, Wishes, decide
 from portal.jurisdictions import Jurisdiction
@@ -169,14 +170,26 @@ def _contacts(
 
 
 def _holds(connection: Connection | Session, borrower_ids: Collection[int]) -> Iterable[tuple[int, Rest]]:
-    rows = connection.execute(
-        select(Hold.borrower_id, Hold.reason, Hold.created_at, Hold.ends_at, Hold.lifted_at)
-        .where(Hold.borrower_id.in_(borrower_ids))
-        .order_by(Hold.id)
+    """Their own holds; and the stops of numbers that are theirs too by the bank's records: *never again to
+    this number* holds for whomever the next file names with it."""
+    own, theirs = Hold.borrower_id == Borrower.id, Hold.number_digest == Borrower.phone_digest
+    columns = (
+        Borrower.id,
+        Hold.reason,
+        Hold.created_at,
+        Hold.ends_at,
+        Hold.lifted_at,
+        Hold.number_digest,
+        theirs,
     )
-    for borrower_id, reason, since, ends_at, lifted_at in rows:
-        ends = [end for end in (ends_at, lifted_at) if end is not None]
-        yield borrower_id, Rest(reason, since, min(ends) if ends else None)
+    of_number = (Hold.number_digest != "") & (Hold.kind == "stop") & (Hold.borrower_id != Borrower.id)
+    for joined, extra in ((own, true()), (theirs, of_number)):
+        rows = connection.execute(
+            select(*columns).join(Hold, joined).where(Borrower.id.in_(borrower_ids), extra).order_by(Hold.id)
+        )
+        for borrower_id, reason, since, ends_at, lifted_at, number, on_file in rows:
+            ends = [end for end in (ends_at, lifted_at) if end is not None]
+            yield borrower_id, Rest(reason, since, min(ends) if ends else None, number, bool(on_file))
 
 
 def _wishes(connection: Connection | Session, borrower_ids: Collection[int]) -> Iterable[tuple[int, Wished]]:

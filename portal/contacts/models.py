@@ -34,8 +34,10 @@ class Hold(Row):
     kind: Mapped[str] = mapped_column(String(8))
     #: "proposal_open", "refusal_cooling", "plan_in_force", "wrong_number"
     reason: Mapped[str] = mapped_column(String(24))
-    #: what it stands for: "negotiation:<id>", "plan:<id>"
+    #: what it stands for: "negotiation:<id>", "plan:<id>", "wrong_number:<id>"
     source: Mapped[str] = mapped_column(String(48))
+    #: keyed digest of the one number that it rests, "" for whatever number the borrower has
+    number_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
     ends_at: Mapped[datetime | None]
     lifted_at: Mapped[datetime | None]
     __table_args__ = (
@@ -50,6 +52,44 @@ class Hold(Row):
         ),
         Index("ix_hold_source", "source"),
     )
+
+
+class WrongNumber(Row):
+    """*This is not me*, said of one number that is one borrower's by the bank's records; what the bank answered
+    (contacts/lifecycle.py). A later report opens an answered row again."""
+
+    __tablename__ = "wrong_number"
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    #: keys.digest("phone", number) of the number as it was on file at the report
+    number_digest: Mapped[str] = mapped_column(String(64))
+    tail_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    #: "open", "corrected", "right", "never"
+    state: Mapped[str] = mapped_column(String(12))
+    #: raised by each answer and each opening: who answers names what he saw
+    version: Mapped[int]
+    reports: Mapped[int]
+    #: of the report that it waits for an answer to
+    since: Mapped[datetime]
+    last_at: Mapped[datetime]
+    __table_args__ = (
+        UniqueConstraint("borrower_id", "number_digest"),
+        Index("ix_wrong_number_queue", "state", "since"),
+    )
+
+
+class WrongNumberAnswer(Row):
+    """What somebody at the desk answered, and why. Append-only; the core is told of it."""
+
+    __tablename__ = "wrong_number_answer"
+    wrong_number_id: Mapped[int] = mapped_column(ForeignKey("wrong_number.id"))
+    version: Mapped[int]
+    action: Mapped[str] = mapped_column(String(12))
+    staff_ref: Mapped[str] = mapped_column(String(32))
+    note_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (UniqueConstraint("wrong_number_id", "version"),)
+
+
+append_only(WrongNumberAnswer.__table__)  # type: ignore[arg-type]
 
 
 class Contact(Row):

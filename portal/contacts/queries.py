@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.orm import Session
 
+from portal.borrowers.models import Borrower
 from portal.contacts.ground import may_contact as may_contact
 from portal.contacts.models import Agency, Hold
 
@@ -37,8 +38,14 @@ class AgencyView:
 
 
 def is_in_force(now: datetime) -> ColumnElement[bool]:
-    """The condition on `hold` rows that count at `now`."""
-    return Hold.lifted_at.is_(None) & or_(Hold.ends_at.is_(None), Hold.ends_at > now)
+    """The condition on `hold` rows that count at `now`. One that rests a single number counts as long as the
+    borrower has that number by the bank's records."""
+    on_file = select(Borrower.phone_digest).where(Borrower.id == Hold.borrower_id).scalar_subquery()
+    return (
+        Hold.lifted_at.is_(None)
+        & or_(Hold.ends_at.is_(None), Hold.ends_at > now)
+        & or_(Hold.number_digest == "", Hold.number_digest == on_file)
+    )
 
 
 def holds_in_force(

@@ -57,15 +57,23 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A hold, from `since` until `until` (None: until somebody lifts it)."""
+    """A hold, from `since` until `until` (None: until somebody lifts it). `number`: the keyed digest of the
+    one number that it rests, "" for any; `is_on_file`: it is still the borrower's by the bank's records, so
+    that a contact whose number is not known is taken to be to it."""
 
     reason: str
     since: datetime
     until: datetime | None = None
+    number: str = ""
+    is_on_file: bool = True
 
     def covers(self, at: datetime) -> bool:
         """Whether it is in force at that instant."""
         return self.since <= at and (self.until is None or at < self.until)
+
+    def is_of(self, number: str) -> bool:
+        """Whether it rests contacts to that number."""
+        return not self.number or (number == self.number if number else self.is_on_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +220,8 @@ def against_at(ground: Ground, contact: Contact, at: datetime) -> Iterator[Block
 def _holds(ground: Ground, contact: Contact, at: datetime) -> Iterator[Block]:
     for hold in ground.holds:
         by_number = hold.reason == WRONG_NUMBER
-        rests = contact.channel in BY_NUMBER if by_number else contact.pressing and contact.channel in RESTED
+        to_it = contact.channel in BY_NUMBER and hold.is_of(contact.number)
+        rests = to_it if by_number else contact.pressing and contact.channel in RESTED
         if rests and hold.covers(at):
             until = hold.until.astimezone(at.tzinfo) if hold.until else None
             yield Block("hold", "rule of this portal: contacts rest", until, detail=hold.reason)

@@ -116,7 +116,7 @@ def log_contact(
     """Write the contact that a text was into the log."""
     if sent.borrower_id is None:
         return
-    notice = sent.dedupe_key.removeprefix("notice:") if sent.kind == PRESSING else ""
+    notice = sent.dedupe_key.removeprefix("notice:").partition(":")[0] if sent.kind == PRESSING else ""
     record_contact(
         session,
         keys=keys,

@@ -44,6 +44,10 @@ TEXTS: Mapping[str, str] = {
         "There is news about your reference %(reference)s. To read it, type %(host)s and sign in."
     ),
     "news": N_("There is news about your reference %(reference)s. To read it, type %(host)s and sign in."),
+    "code_replaced": N_(
+        "The code of our message of %(day)s no longer counts; another one replaces it. "
+        "Whoever still uses the old one is not from us. Questions? Call %(phone)s."
+    ),
     "charge_ahead": N_(
         "On %(day)s we carry out what you agreed to. To see or change it, type %(host)s and sign in."
     ),
@@ -61,6 +65,7 @@ KINDS = (
     "receipt",
     "payment_news",
     "news",
+    "code_replaced",
     "charge_ahead",
     "charge_failed",
 )
@@ -70,7 +75,8 @@ def text_for(kind: str, language: str, params: Mapping[str, str]) -> str:
     """The text of one message. Raises KeyError for an unknown kind or a missing parameter.
 
     Parameters: notice: text; one_time_code: code, host, minutes, purpose ("sign_in" or "accept");
-    decision: host; agreement, receipt, news, payment_news and charge_failed: host, reference; charge_ahead: host, day.
+    decision: host; agreement, receipt, news, payment_news and charge_failed: host, reference; charge_ahead: host, day;
+    code_replaced: day, phone.
     """
     if kind == "notice":
         return params["text"]

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.access import counters
-from portal.access.limits import CONTACT_ASKED
+from portal.access.limits import STANDARD, Guards
 from portal.contacts.models import Agency, Contact
 from portal.contacts.numbers import Listed, Whose
 from portal.keys import Keys
@@ -58,32 +58,45 @@ class Asking:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer; `wait_seconds` is above zero when this network must wait first."""
+    """The answer; `wait_seconds` is above zero when this network must wait first. `asks_tail` and
+    `tail_refused` are those of faces.Tried."""
 
     match: Match
     wait_seconds: int = 0
+    asks_tail: bool = False
+    tail_refused: bool = False
 
 
 def ask(
-    session: Session, asking: Asking, *, keys: Keys, network: str, today: date, real_now: datetime
+    session: Session,
+    asking: Asking,
+    *,
+    keys: Keys,
+    network: str,
+    today: date,
+    real_now: datetime,
+    guards: Guards = STANDARD,
+    tail: str = "",
 ) -> Answer:
     """Whether a contact of ours matches. Every code that is given counts, whatever the number is."""
     if asking.asked is None:
         return Answer(Match.NOT_ASKED)
-    tried = faces.try_code(session, asking.asked, keys=keys, network=network, real_now=real_now)
-    if tried.wait_seconds:
-        return Answer(Match.NO_CODE, tried.wait_seconds)
+    tried = faces.try_code(
+        session, asking.asked, keys=keys, network=network, real_now=real_now, guards=guards, tail=tail
+    )
+    if tried.wait_seconds or tried.asks_tail:
+        return Answer(Match.NO_CODE, tried.wait_seconds, tried.asks_tail, tried.tail_refused)
     is_live = verdict_on(asking.asked, tried.face, today=today) is Verdict.GENUINE
     notice_id = tried.face.notice_id if tried.face and is_live else 0
     count = counters.count_towards(
-        session, keys=keys, limit=CONTACT_ASKED, key=asking.asked.digest, real_now=real_now
+        session, keys=keys, limit=guards.contact_asked, key=asking.asked.digest, real_now=real_now
     )
     found = is_on_record(session, notice_id, asking)
     if not is_live:
         return Answer(Match.NO_CODE)
     if asking.at is None or not asking.listed.may_contact:
         return Answer(Match.NOT_ASKED)
-    if count > CONTACT_ASKED.most:
+    if count > guards.contact_asked.most:
         return Answer(Match.OFTEN)
     return Answer(Match.FOUND if found else Match.NOT_FOUND)
 

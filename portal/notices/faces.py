@@ -23,6 +23,7 @@ from sqlalchemy import (
     distinct,
     exists,
     func,
+    or_,
     select,
     table,
     update,
@@ -31,17 +32,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from portal import audit
 from portal.access import counters
-from portal.access.limits import (
-    NETWORKS_CODE,
-    RIGHT_CODES_NETWORK,
-    WRONG_CODES_ALL,
-    WRONG_CODES_NETWORK,
-    Limit,
-)
+from portal.access.limits import STANDARD, TAIL_TRIES, WRONG_CODES_ALL, WRONG_CODES_NETWORK, Guards, Limit
 from portal.access.models import Counter
-from portal.contacts.operations import place_hold
+from portal.contacts import wrong_numbers
 from portal.db import Base, BigId, Row, upsert
 from portal.keys import Keys
+from portal.notices import alarms
+from portal.notices.tails import ends_like
 from portal.notices.verification import Asked, Face
 from portal.ready import Ready
 
@@ -59,8 +56,11 @@ class NoticeFace(Base):
     status: Mapped[str] = mapped_column(String(16))
     #: the last two digits of the mobile
     mobile_tail: Mapped[str] = mapped_column(String(2))
-    #: when its code had been used in more networks than one person has; it is never plainly genuine again
+    #: when its code had been used in more networks than one person has; it is not plainly genuine again until
+    #: the desk has answered (notices/copies.py)
     copied_at: Mapped[datetime | None]
+    #: how many networks may use it after the desk has cleared it; 0 for the bank's own number
+    networks_allowed: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class NoticeSeen(Row):
@@ -71,10 +71,13 @@ class NoticeSeen(Row):
     #: the code or token digest that was asked about
     asked_digest: Mapped[str] = mapped_column(String(64))
     network_digest: Mapped[str] = mapped_column(String(64))
-    #: "link" (GET), "code" (POST) or "sign_in" (POST)
+    #: "link" (GET), "code" or "sign_in" (POST), "asked" (POST, and the mobile's end was asked for first)
     way: Mapped[str] = mapped_column(String(8))
     hour: Mapped[datetime]
-    __table_args__ = (UniqueConstraint("asked_digest", "network_digest", "way", "hour"),)
+    __table_args__ = (
+        UniqueConstraint("asked_digest", "network_digest", "way", "hour"),
+        Index("ix_notice_seen_network", "network_digest", "hour"),
+    )
 
 
 class WrongPerson(Row):
@@ -94,16 +97,24 @@ class Looked:
     face: Face | None
     is_seen: bool
     elsewhere: int = 0
+    #: from how many networks it may be used
+    allowed: int = STANDARD.networks.most
 
 
 @dataclass(frozen=True)
 class Tried:
-    """The outcome of a typed code. `wait_seconds` is above zero when this network must wait first."""
+    """The outcome of a typed code. `wait_seconds` is above zero when this network must wait first;
+    `asks_tail`: it has checked more of our codes than a household has, and is answered on another only with the
+    end of its mobile; `tail_refused`: what was given does not belong to the code, or there is no such code."""
 
     face: Face | None
     wait_seconds: int = 0
+    asks_tail: bool = False
+    tail_refused: bool = False
 
 
+#: The looks that count towards a copied code.
+USED = ("code", "sign_in")
 #: How long it is kept that somebody looked: a copied letter shows within weeks, not years.
 SEEN_DAYS = 90
 #: The person behind a notice, for a hold and nothing else: a number that no page is ever given.
@@ -111,7 +122,13 @@ _NOTICE = table("notice", column("id"), column("borrower_id"), column("notice_re
 
 
 def look_up(
-    connection: Connection | Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime
+    connection: Connection | Session,
+    asked: Asked,
+    *,
+    network_digest: str,
+    way: str,
+    real_now: datetime,
+    guards: Guards = STANDARD,
 ) -> Looked:
     """The face behind a code or link, and whether this look is on record; one statement."""
     given = {
@@ -119,12 +136,12 @@ def look_up(
         "network_digest": network_digest,
         "way": way,
         "hour": _hour(real_now),
-        "since": real_now - timedelta(seconds=NETWORKS_CODE.seconds),
+        "since": real_now - timedelta(seconds=guards.networks.seconds),
     }
     ready = _BY_TOKEN if asked.kind == "token" else _BY_CODE
     if isinstance(connection, Session):
         connection = connection.connection()
-    return _looked(ready.rows(connection, given)[0])
+    return _looked(ready.rows(connection, given)[0], guards)
 
 
 def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
@@ -140,18 +157,6 @@ def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str
         )
         .on_conflict_do_nothing()
     )
-
-
-def copied_codes(connection: Connection, *, limit: int = 100) -> tuple[tuple[str, datetime], ...]:
-    """The notices whose codes may have been copied, with the instant it showed; the latest first."""
-    rows = connection.execute(
-        select(_NOTICE.c.notice_ref, NoticeFace.copied_at)
-        .join(NoticeFace, NoticeFace.notice_id == _NOTICE.c.id)
-        .where(NoticeFace.copied_at.is_not(None))
-        .order_by(NoticeFace.copied_at.desc())
-        .limit(limit)
-    )
-    return tuple((ref, at) for ref, at in rows)
 
 
 def forget_seen(session: Session, *, real_now: datetime) -> None:
@@ -171,23 +176,28 @@ def try_code(
     network: str,
     real_now: datetime,
     is_wrong: Callable[[Face | None], bool] | None = None,
+    guards: Guards = STANDARD,
+    tail: str = "",
 ) -> Tried:
     """Look a typed code up, count it when it is wrong, and put the look on record. `is_wrong` says it of
-    more than a code, a whole text for instance.
+    more than a code, a whole text for instance; `tail` is the end of the mobile, where it was asked for.
 
-    Three statements whether the code is right, wrong or a slip. A network that was wrong too often, or
-    was right with more codes than a household has, gets no answer on another code until its window ends;
-    too many wrong ones from everywhere raise an alarm, once a window, and still let honest checks through.
+    Three statements whether the code is right, wrong or a slip. A network that was wrong too often gets no
+    answer until its window ends; one that was right with more codes than a household has is asked for the end
+    of the mobile, whatever code it gives. Too many wrong ones from everywhere raise an alarm, once a window,
+    and still let honest checks through.
     """
     network_digest = keys.digest("network", network)
-    looked = look_up(session, asked, network_digest=network_digest, way="code", real_now=real_now)
+    looked = look_up(
+        session, asked, network_digest=network_digest, way="code", real_now=real_now, guards=guards
+    )
     wrong = int(is_wrong(looked.face) if is_wrong else asked.can_be_ours and looked.face is None)
     right = int(looked.face is not None and not looked.is_seen)
     counts = _count(
         session,
         keys,
         network,
-        {WRONG_CODES_NETWORK: wrong, RIGHT_CODES_NETWORK: right, WRONG_CODES_ALL: wrong},
+        {WRONG_CODES_NETWORK: wrong, guards.real_codes: right, WRONG_CODES_ALL: wrong},
         real_now,
     )
     if wrong and counts[WRONG_CODES_ALL.scope] == WRONG_CODES_ALL.most:
@@ -196,28 +206,47 @@ def try_code(
         )
     if counts[WRONG_CODES_NETWORK.scope] - wrong >= WRONG_CODES_NETWORK.most:
         return Tried(None, wait_seconds=counters.seconds_left(WRONG_CODES_NETWORK, real_now))
-    if not looked.is_seen and counts[RIGHT_CODES_NETWORK.scope] - right >= RIGHT_CODES_NETWORK.most:
-        if right and counts[RIGHT_CODES_NETWORK.scope] == RIGHT_CODES_NETWORK.most + 1:
+    if not looked.is_seen and counts[guards.real_codes.scope] - right >= guards.real_codes.most:
+        if right and counts[guards.real_codes.scope] == guards.real_codes.most + 1:
             _raise_alarm(
-                session, "many_codes", network_digest, RIGHT_CODES_NETWORK.most, RIGHT_CODES_NETWORK, real_now
+                session, "many_codes", network_digest, guards.real_codes.most, guards.real_codes, real_now
             )
-        return Tried(None, wait_seconds=counters.seconds_left(RIGHT_CODES_NETWORK, real_now))
+            alarms.raise_network(session, network_digest=network_digest, guards=guards, now=real_now)
+        if not tail or not _is_holders(session, keys, asked, looked.face, network, tail, real_now):
+            record_seen(session, asked, network_digest=network_digest, way="asked", real_now=real_now)
+            return Tried(None, asks_tail=True, tail_refused=bool(tail))
     record_seen(session, asked, network_digest=network_digest, way="code", real_now=real_now)
-    return Tried(_watched(session, looked, real_now))
+    return Tried(_watched(session, looked, real_now, guards))
 
 
-def note_sign_in(session: Session, asked: Asked, *, keys: Keys, network: str, real_now: datetime) -> None:
+def note_sign_in(
+    session: Session, asked: Asked, *, keys: Keys, network: str, real_now: datetime, guards: Guards = STANDARD
+) -> None:
     """Put on record that a sign-in began with this code or link; known and unknown ones cost the same."""
     where = keys.digest("network", network)
-    looked = look_up(session, asked, network_digest=where, way="sign_in", real_now=real_now)
+    looked = look_up(session, asked, network_digest=where, way="sign_in", real_now=real_now, guards=guards)
     record_seen(session, asked, network_digest=where, way="sign_in", real_now=real_now)
-    _watched(session, looked, real_now)
+    _watched(session, looked, real_now, guards)
 
 
-def _watched(session: Session, looked: Looked, real_now: datetime) -> Face | None:
+def _is_holders(
+    session: Session, keys: Keys, asked: Asked, face: Face | None, network: str, tail: str, real_now: datetime
+) -> bool:
+    """Whether `tail` ends the mobile that the code was made for. Few tries a code and network; a wrong one is
+    counted as a wrong code is. The same statements where there is no such code."""
+    key = f"{asked.digest} {network}"
+    tries = counters.count_towards(session, keys=keys, limit=TAIL_TRIES, key=key, real_now=real_now)
+    fits = ends_like(session, keys, face.notice_id if face else 0, tail)
+    if fits and tries <= TAIL_TRIES.most:
+        return True
+    counters.count_towards(session, keys=keys, limit=WRONG_CODES_NETWORK, key=network, real_now=real_now)
+    return False
+
+
+def _watched(session: Session, looked: Looked, real_now: datetime, guards: Guards) -> Face | None:
     """The face, as copied where this use is in one network too many; the bank is told once a notice."""
     face = looked.face
-    if face is None or face.is_copied or looked.elsewhere + 1 <= NETWORKS_CODE.most:
+    if face is None or face.is_copied or face.status != "live" or looked.elsewhere + 1 <= looked.allowed:
         return face
     flagged = session.execute(
         update(NoticeFace)
@@ -227,29 +256,26 @@ def _watched(session: Session, looked: Looked, real_now: datetime) -> Face | Non
         .execution_options(synchronize_session=False)
     ).scalar()
     if flagged is not None:
-        _raise_alarm(session, "copied", str(flagged), looked.elsewhere + 1, NETWORKS_CODE, real_now)
+        _raise_alarm(session, "copied", str(flagged), looked.elsewhere + 1, guards.networks, real_now)
     return replace(face, is_copied=True)
 
 
 def report_wrong_person(session: Session, face: Face, *, keys: Keys, network: str, now: datetime) -> None:
     """*This is not me*: keep the report and stop messages to that number until the bank has answered.
 
-    Repeating it changes nothing.
+    Repeating it changes nothing while nobody has answered; after that the number is open again.
     """
-    session.execute(
+    notice_id = alarms.notice_of(session, face.notice_id)
+    is_new = session.execute(
         upsert(WrongPerson)
-        .values(created_at=now, notice_id=face.notice_id, network_digest=keys.digest("network", network))
+        .values(created_at=now, notice_id=notice_id, network_digest=keys.digest("network", network))
         .on_conflict_do_nothing()
-    )
-    borrower_id = session.scalar(select(_NOTICE.c.borrower_id).where(_NOTICE.c.id == face.notice_id))
+        .returning(WrongPerson.id)
+    ).scalar()
+    borrower_id = session.scalar(select(_NOTICE.c.borrower_id).where(_NOTICE.c.id == notice_id))
     if borrower_id is not None:
-        place_hold(
-            session,
-            borrower_id=int(borrower_id),
-            kind="pause",
-            reason="wrong_number",
-            source=f"notice:{face.notice_id}",
-            now=now,
+        wrong_numbers.report(
+            session, keys=keys, borrower_id=int(borrower_id), is_new=is_new is not None, now=now
         )
 
 
@@ -273,6 +299,7 @@ def _looking(by: InstrumentedAttribute[str]) -> Select[Any]:
         NoticeFace.status,
         NoticeFace.mobile_tail,
         (NoticeFace.copied_at.is_not(None)).label("is_copied"),
+        NoticeFace.networks_allowed,
         _elsewhere(),
     ).select_from(row.outerjoin(NoticeFace, by == bindparam("asked_digest")))
 
@@ -284,7 +311,7 @@ def _elsewhere() -> Any:
         .where(
             (NoticeSeen.asked_digest == NoticeFace.code_digest)
             | (NoticeSeen.asked_digest == NoticeFace.token_digest),
-            NoticeSeen.way != "link",
+            or_(*(NoticeSeen.way == way for way in USED)),
             NoticeSeen.hour > bindparam("since"),
             NoticeSeen.network_digest != bindparam("network_digest"),
         )
@@ -296,12 +323,14 @@ def _elsewhere() -> Any:
 _BY_CODE, _BY_TOKEN = Ready(_looking(NoticeFace.code_digest)), Ready(_looking(NoticeFace.token_digest))
 
 
-def _looked(row: tuple[Any, ...]) -> Looked:
-    is_seen, notice_id, issued_on, expires_on, status, tail, is_copied, elsewhere = row
+def _looked(row: tuple[Any, ...], guards: Guards) -> Looked:
+    is_seen, notice_id, issued_on, expires_on, status, tail, is_copied, own, elsewhere = row
     if notice_id is None:
         return Looked(None, bool(is_seen))
-    copied = bool(is_copied) or elsewhere > NETWORKS_CODE.most
-    return Looked(Face(notice_id, issued_on, expires_on, status, tail, copied), bool(is_seen), elsewhere)
+    allowed = max(guards.networks.most, own)
+    copied = bool(is_copied) or elsewhere > allowed
+    face = Face(notice_id, issued_on, expires_on, status, tail, copied)
+    return Looked(face, bool(is_seen), elsewhere, allowed)
 
 
 def _hour(instant: datetime) -> datetime:

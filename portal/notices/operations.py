@@ -167,11 +167,11 @@ def send(
             keys=keys,
             borrower_id=row.borrower_id,
             kind="notice",
-            params={"text": _text(row, open_code(keys, row.code_sealed), sending)},
+            params={"text": text_with(row, open_code(keys, row.code_sealed), sending)},
             dedupe_key=f"notice:{row.id}",
             asked_for=False,
             real_now=real_now,
-            expires_at=real_now + (_end_of(row.expires_on, sending.zone) - now),
+            expires_at=real_now + (end_of(row.expires_on, sending.zone) - now),
             demonstration=demonstration.get(row.batch_sequence, True),
         )
         done.append(row.id)
@@ -244,14 +244,15 @@ def _body(row: Any, sending: Sending) -> str:
     return body
 
 
-def _text(row: Any, minted: MintedCode, sending: Sending) -> str:
-    """The bank's text with code and link filled in: by replacing, the text is data and no format."""
+def text_with(row: Any, minted: MintedCode, sending: Sending) -> str:
+    """The bank's text of a notice with code and link filled in: by replacing, the text is data and no format."""
     body = _body(row, sending)
     link = f"{sending.base_url}/n/{minted.token}"
     return body.replace("{code}", codes.grouped(minted.code)).replace("{link}", link)
 
 
-def _end_of(day: date, zone: str) -> datetime:
+def end_of(day: date, zone: str) -> datetime:
+    """The instant at which a day ends in `zone`."""
     midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(zone))
     return midnight.astimezone(ZoneInfo("UTC"))
 

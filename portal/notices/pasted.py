@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from portal.access.limits import STANDARD, Guards
 from portal.keys import Keys
 from portal.notices import faces
 from portal.notices.content import LONGEST, Outcome, codes_in, compare, tokens_in, without_breaks
@@ -69,12 +70,15 @@ class Pasted:
 
 @dataclass(frozen=True)
 class TextTried:
-    """What came of one text. `wait_seconds` is above zero when this network must wait first."""
+    """What came of one text. `wait_seconds` is above zero when this network must wait first; `asks_tail` and
+    `tail_refused` are those of faces.Tried."""
 
     face: Face | None = None
     texts: Texts = NOTHING
     outcome: Outcome = Outcome.ALTERED
     wait_seconds: int = 0
+    asks_tail: bool = False
+    tail_refused: bool = False
 
 
 def read(keys: Keys, text: str, *, base: str) -> Pasted:
@@ -98,7 +102,15 @@ def read(keys: Keys, text: str, *, base: str) -> Pasted:
 
 
 def try_text(
-    session: Session, pasted: Pasted, *, keys: Keys, base: str, network: str, real_now: datetime
+    session: Session,
+    pasted: Pasted,
+    *,
+    keys: Keys,
+    base: str,
+    network: str,
+    real_now: datetime,
+    guards: Guards = STANDARD,
+    tail: str = "",
 ) -> TextTried:
     """Look up what the text carries, compare it, and count it when it is wrong; see faces.try_code.
 
@@ -115,10 +127,19 @@ def try_text(
         return face is None or (bool(texts.ours) and made.outcome is Outcome.ALTERED)
 
     tried = faces.try_code(
-        session, pasted.asked, keys=keys, network=network, real_now=real_now, is_wrong=is_wrong
+        session,
+        pasted.asked,
+        keys=keys,
+        network=network,
+        real_now=real_now,
+        is_wrong=is_wrong,
+        guards=guards,
+        tail=tail,
     )
-    if tried.wait_seconds:
-        return TextTried(wait_seconds=tried.wait_seconds)
+    if tried.wait_seconds or tried.asks_tail:
+        return TextTried(
+            wait_seconds=tried.wait_seconds, asks_tail=tried.asks_tail, tail_refused=tried.tail_refused
+        )
     return replace(made, face=tried.face)
 
 
@@ -141,6 +162,8 @@ def text_verdict(pasted: Pasted, tried: TextTried, *, today: date) -> tuple[Text
         return TextVerdict.CANNOT_TELL, pasted.unclear
     if tried.face is None:
         return TextVerdict.NOT_OURS, Unclear.NOTHING
+    if not tried.texts.ours and tried.face.status == "withdrawn":
+        return TextVerdict.WITHDRAWN, Unclear.NOTHING
     if not tried.texts.ours:
         return TextVerdict.CANNOT_TELL, Unclear.NO_TEXT
     if tried.outcome is Outcome.ALTERED:

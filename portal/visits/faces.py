@@ -6,7 +6,6 @@ end of the mobile's number, or to the borrower who is signed in.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,11 +13,10 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from portal.borrowers.models import Borrower
 from portal.contacts.models import Agency
 from portal.keys import Keys
 from portal.notices.faces import NoticeFace
-from portal.notices.models import Notice
+from portal.notices.tails import ends_like as ends_like
 from portal.visits.models import Officer, Visit
 from portal.visits.officers import ACTIVE
 from portal.visits.standing import Card, Claim, Hours, Standing, claim_of, standing_of
@@ -139,17 +137,6 @@ def claim_at_the_door(
         today=local(now).date(),
         day=local(face.starts_at).date() if face else None,
     )
-
-
-def ends_like(connection: Connection | Session, keys: Keys, notice_id: int, typed: str) -> bool:
-    """Whether `typed` is the last four digits of the mobile that the notice went to."""
-    sealed = connection.scalar(
-        select(Borrower.phone_tail_sealed)
-        .join(Notice, Notice.borrower_id == Borrower.id)
-        .where(Notice.id == notice_id)
-    )
-    on_file = keys.unseal("borrower.phone_tail", sealed) if sealed else "\0"
-    return hmac.compare_digest(on_file.encode(), typed.encode())
 
 
 _CARD = (

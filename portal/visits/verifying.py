@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal.access import counters
 from portal.access.codes import is_separator
-from portal.access.limits import VISIT_SHOWN
+from portal.access.limits import STANDARD, Guards
 from portal.keys import Keys
 from portal.notices import faces
 from portal.notices.verification import Asked, Verdict, verdict_on
@@ -62,6 +62,9 @@ class Answer:
     agency_name: str = ""
     people: int = 0
     wait_seconds: int = 0
+    #: those of faces.Tried
+    asks_tail: bool = False
+    tail_refused: bool = False
 
 
 _ANSWERS = {
@@ -85,19 +88,28 @@ def ask(
     local: Callable[[datetime], datetime],
     now: datetime,
     real_now: datetime,
+    guards: Guards = STANDARD,
+    tail: str = "",
 ) -> Answer:
     """The answer; a code that is not ours is counted as a typed one is. `local` is the bank's wall clock."""
-    tried = faces.try_code(session, claimed.asked, keys=keys, network=network, real_now=real_now)
-    if tried.wait_seconds:
-        return Answer(Said.NO_CODE, wait_seconds=tried.wait_seconds)
+    tried = faces.try_code(
+        session, claimed.asked, keys=keys, network=network, real_now=real_now, guards=guards, tail=tail
+    )
+    if tried.wait_seconds or tried.asks_tail:
+        return Answer(
+            Said.NO_CODE,
+            wait_seconds=tried.wait_seconds,
+            asks_tail=tried.asks_tail,
+            tail_refused=tried.tail_refused,
+        )
     is_live = verdict_on(claimed.asked, tried.face, today=local(now).date()) is Verdict.GENUINE
     notice_id = tried.face.notice_id if tried.face and is_live else 0
     key = f"notice:{notice_id}" if is_live else claimed.asked.digest
-    count = counters.count_towards(session, keys=keys, limit=VISIT_SHOWN, key=key, real_now=real_now)
+    count = counters.count_towards(session, keys=keys, limit=guards.visit_shown, key=key, real_now=real_now)
     answer = _answer(session, claimed, keys, notice_id, local=local, now=now)
     if not is_live:
         return Answer(Said.NO_CODE)
-    return answer if count <= VISIT_SHOWN.most else Answer(Said.OFTEN)
+    return answer if count <= guards.visit_shown.most else Answer(Said.OFTEN)
 
 
 def plain_number(text: str) -> str:

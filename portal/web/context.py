@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from portal.access.limits import Guards, guards_of
 from portal.dates import Clock, WorkingDays
 from portal.installation import Portal as Portal
 from portal.settings import Settings
@@ -18,6 +19,11 @@ COUNTRIES = {"cn": "CN", "gb": "GB", "us": "US"}
 def portal() -> Portal:
     """The portal of the current application."""
     return cast(Portal, current_app.extensions["portal"])
+
+
+def guards() -> Guards:
+    """The limits that the bank draws for the public checks."""
+    return guards_of(portal().settings.bank.checks)
 
 
 def clock_of(settings: Settings) -> Clock:

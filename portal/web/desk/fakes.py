@@ -10,7 +10,7 @@ from portal.fakes import queries
 from portal.fakes.lifecycle import GroupAction
 from portal.fakes.masking import masked, unclickable
 from portal.fakes.operations import LONGEST_NOTE, LONGEST_TEXT, UnableToDecide, Word, decide
-from portal.notices.faces import copied_codes
+from portal.notices import copy_queries
 from portal.web.card_numbers import says_so_itself
 from portal.web.context import portal
 from portal.web.published import published
@@ -28,7 +28,8 @@ def page(staff: SignedInStaff) -> str:
     p, decided = portal(), request.args.get("show") == "decided"
     with p.db.read() as connection:
         rows = queries.queue(connection, p.keys, decided=decided)
-        waiting, copied = queries.open_count(connection), copied_codes(connection)
+        waiting, copied = queries.open_count(connection), copy_queries.copied_count(connection)
+        networks = copy_queries.network_count(connection)
     return render_template(
         "desk/fakes/page.html",
         staff=staff,
@@ -37,6 +38,7 @@ def page(staff: SignedInStaff) -> str:
         decided=decided,
         waiting=waiting,
         copied=copied,
+        networks=networks,
     )
 
 

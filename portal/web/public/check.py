@@ -16,9 +16,9 @@ from portal.access.codes import grouped, reference_from
 from portal.notices import faces
 from portal.notices.verification import Asked, Face, Verdict, asked_for, verdict_on
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.locale import day_text, moment_text
-from portal.web.public import check_text, still
+from portal.web.public import check_text, still, tail
 from portal.web.security import network
 
 blueprint = Blueprint("check", __name__)
@@ -52,11 +52,19 @@ def typed() -> str | Response | WerkzeugResponse:
     asked = asked_for(p.keys, text)
     tried = p.db.write(
         lambda session: faces.try_code(
-            session, asked, keys=p.keys, network=network(), real_now=p.clock.real_now()
+            session,
+            asked,
+            keys=p.keys,
+            network=network(),
+            real_now=p.clock.real_now(),
+            guards=guards(),
+            tail=tail.given(),
         )
     )
     if tried.wait_seconds:
         return errors.page(429, retry_after=tried.wait_seconds)
+    if tried.asks_tail:
+        return tail.page(tried)
     return _verdict(asked, tried.face, text)
 
 
@@ -67,7 +75,9 @@ def link(token: str) -> str:
     asked, real_now = asked_for(p.keys, token, link=True), p.clock.real_now()
     where = p.keys.digest("network", network())
     with p.db.read() as connection:
-        looked = faces.look_up(connection, asked, network_digest=where, way="link", real_now=real_now)
+        looked = faces.look_up(
+            connection, asked, network_digest=where, way="link", real_now=real_now, guards=guards()
+        )
     if not looked.is_seen:
         p.db.write(
             lambda session: faces.record_seen(

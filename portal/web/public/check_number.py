@@ -14,9 +14,9 @@ from portal.notices import calls
 from portal.notices.calls import Answer, Asking, Match
 from portal.notices.verification import asked_for
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.locale import day_text
-from portal.web.public import still
+from portal.web.public import still, tail
 from portal.web.security import network
 
 blueprint = Blueprint("check_number", __name__)
@@ -46,6 +46,8 @@ def asked() -> str | Response:
     answer = Answer(Match.NOT_ASKED) if asking.asked is None else _ask(asking)
     if answer.wait_seconds:
         return errors.page(429, retry_after=answer.wait_seconds)
+    if answer.asks_tail:
+        return tail.page(answer)
     return render_template(
         "public/check/number_found.html",
         listed=listed,
@@ -67,6 +69,8 @@ def _ask(asking: Asking) -> Answer:
             network=network(),
             today=p.clock.today(),
             real_now=p.clock.real_now(),
+            guards=guards(),
+            tail=tail.given(),
         )
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.access import counters
@@ -22,9 +22,9 @@ from portal.notices import faces, offline
 from portal.notices.scanned import Scanned, What, scanned
 from portal.notices.verification import Verdict, verdict_on
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.locale import day_text
-from portal.web.public import check_text, still
+from portal.web.public import check_text, still, tail
 from portal.web.security import network, takes_a_picture
 
 blueprint = Blueprint("check_photo", __name__)
@@ -58,6 +58,16 @@ class Wait(Exception):
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+
+class AsksTail(Exception):
+    """This network is answered on the code only with the end of the mobile; the page of a typed code asks."""
+
+    tail_refused = False
+
+    def __init__(self, reference: str) -> None:
+        super().__init__()
+        self.reference = reference
 
 
 @blueprint.get("/check/photo")
@@ -100,6 +110,8 @@ def _found(found: Codes) -> str | Response:
         codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts[:MOST_ASKED]]
     except Wait as wait:
         return errors.page(429, retry_after=wait.seconds)
+    except AsksTail as asks:
+        return tail.page(asks, path=url_for("public.check.typed"), code=asks.reference)
     return render_template(
         "public/check/photo_found.html",
         codes=codes,
@@ -135,11 +147,18 @@ def _on_asked(code: Scanned) -> Code:
     assert asked is not None
     tried = p.db.write(
         lambda session: faces.try_code(
-            session, asked, keys=p.keys, network=network(), real_now=p.clock.real_now()
+            session,
+            asked,
+            keys=p.keys,
+            network=network(),
+            real_now=p.clock.real_now(),
+            guards=guards(),
         )
     )
     if tried.wait_seconds:
         raise Wait(tried.wait_seconds)
+    if tried.asks_tail:
+        raise AsksTail(asked.plain)
     verdict, face = verdict_on(asked, tried.face, today=p.clock.today()), tried.face
     colour = {
         Verdict.GENUINE: "ok",

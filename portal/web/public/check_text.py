@@ -22,9 +22,9 @@ from portal.notices.strangers import strangers_in
 from portal.notices.texts import digest_for
 from portal.notices.verification import Face
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.locale import day_text, moment_text
-from portal.web.public import still
+from portal.web.public import still, tail
 from portal.web.security import network
 
 blueprint = Blueprint("check_text", __name__)
@@ -65,11 +65,20 @@ def verdict(text: str) -> str | Response:
     read = texts.read(p.keys, text, base=base)
     tried = p.db.write(
         lambda session: texts.try_text(
-            session, read, keys=p.keys, base=base, network=network(), real_now=p.clock.real_now()
+            session,
+            read,
+            keys=p.keys,
+            base=base,
+            network=network(),
+            real_now=p.clock.real_now(),
+            guards=guards(),
+            tail=tail.given(),
         )
     )
     if tried.wait_seconds:
         return errors.page(429, retry_after=tried.wait_seconds)
+    if tried.asks_tail:
+        return tail.page(tried)
     found, unclear = texts.text_verdict(read, tried, today=p.clock.today())
     if found is TextVerdict.ALTERED:
         return _altered(read, tried)

@@ -8,8 +8,8 @@ from portal.notices.verification import asked_for
 from portal.visits import verifying
 from portal.visits.verifying import LONGEST, Claimed
 from portal.web import errors
-from portal.web.context import portal
-from portal.web.public import still
+from portal.web.context import guards, portal
+from portal.web.public import still, tail
 from portal.web.security import network
 
 blueprint = Blueprint("check_visitor", __name__)
@@ -41,10 +41,14 @@ def asked() -> str | Response:
             local=p.clock.local,
             now=p.clock.now(),
             real_now=p.clock.real_now(),
+            guards=guards(),
+            tail=tail.given(),
         )
     )
     if answer.wait_seconds:
         return errors.page(429, retry_after=answer.wait_seconds)
+    if answer.asks_tail:
+        return tail.page(answer)
     return render_template(
         "public/check/visitor_found.html", answer=answer, said=answer.said.value, typed=typed
     )

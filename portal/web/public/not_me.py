@@ -7,8 +7,8 @@ from flask import Blueprint, Response, request
 from portal.notices import faces
 from portal.notices.verification import asked_for
 from portal.web import errors
-from portal.web.context import portal
-from portal.web.public import still
+from portal.web.context import guards, portal
+from portal.web.public import still, tail
 from portal.web.security import network
 
 blueprint = Blueprint("not_me", __name__)
@@ -27,11 +27,19 @@ def report() -> str | Response:
     asked, where = asked_for(p.keys, text), network()
     tried = p.db.write(
         lambda session: faces.try_code(
-            session, asked, keys=p.keys, network=where, real_now=p.clock.real_now()
+            session,
+            asked,
+            keys=p.keys,
+            network=where,
+            real_now=p.clock.real_now(),
+            guards=guards(),
+            tail=tail.given(),
         )
     )
     if tried.wait_seconds:
         return errors.page(429, retry_after=tried.wait_seconds)
+    if tried.asks_tail:
+        return tail.page(tried)
     if tried.face is None:
         return still.page("public/not_me/page.html", shown={"typed": text}, unknown=True)
     face = tried.face

@@ -19,7 +19,7 @@ from portal.access import operations as access
 from portal.notices.faces import note_sign_in
 from portal.notices.verification import asked_for
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.forms import Form
 from portal.web.security import (
     BROWSER_COOKIE,
@@ -102,7 +102,14 @@ def start() -> Any:
             sender=code_sender(),
         )
         if isinstance(started, access.Started):
-            note_sign_in(session, asked, keys=p.keys, network=where, real_now=p.clock.real_now())
+            note_sign_in(
+                session,
+                asked,
+                keys=p.keys,
+                network=where,
+                real_now=p.clock.real_now(),
+                guards=guards(),
+            )
         return started
 
     started = p.db.write(unit)

@@ -14,15 +14,14 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from portal.access import counters, limits
+from portal.access import counters
 from portal.access.codes import plain_digits
-from portal.access.limits import VISIT_SHOWN
 from portal.notices import faces as notices
 from portal.notices.verification import Verdict, asked_for, verdict_on
 from portal.visits import passes
 from portal.visits.faces import ends_like, live_notice, visit_face
 from portal.web import errors
-from portal.web.context import portal
+from portal.web.context import guards, portal
 from portal.web.doors import Door, door_of
 from portal.web.security import network
 
@@ -97,17 +96,21 @@ def _answer(session: Session, code: str, tail: str, of: str) -> Answer:
     p = portal()
     real_now = p.clock.real_now()
     asked = asked_for(p.keys, code)
-    tried = notices.try_code(session, asked, keys=p.keys, network=network(), real_now=real_now)
+    tried = notices.try_code(
+        session, asked, keys=p.keys, network=network(), real_now=real_now, guards=guards(), tail=tail
+    )
     if tried.wait_seconds:
         return Answer("wait", wait_seconds=tried.wait_seconds)
+    if tried.asks_tail:
+        return Answer("tail")
     verdict = verdict_on(asked, tried.face, today=p.clock.today())
     if tried.face is None or verdict != Verdict.GENUINE:
         return Answer(verdict.value)
     notice_id = tried.face.notice_id
     count = counters.count_towards(
-        session, keys=p.keys, limit=VISIT_SHOWN, key=f"notice:{notice_id}", real_now=real_now
+        session, keys=p.keys, limit=guards().visit_shown, key=f"notice:{notice_id}", real_now=real_now
     )
-    if count > limits.VISIT_SHOWN.most:
+    if count > guards().visit_shown.most:
         return Answer("often")
     if not ends_like(session, p.keys, notice_id, tail):
         return Answer("tail")
