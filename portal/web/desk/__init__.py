@@ -6,7 +6,6 @@ from flask import Blueprint
 
 from portal.web.desk import (
     cases,
-    complaints,
     contacts,
     copied,
     dashboard,
@@ -17,7 +16,6 @@ from portal.web.desk import (
     payments,
     queue,
     reconciliation,
-    records,
     sign_in,
     suspense,
     visits,
@@ -27,7 +25,6 @@ from portal.web.desk import (
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 for feature in (
     cases,
-    complaints,
     contacts,
     copied,
     dashboard,
@@ -38,7 +35,6 @@ for feature in (
     payments,
     queue,
     reconciliation,
-    records,
     sign_in,
     suspense,
     visits,
