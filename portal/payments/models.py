@@ -183,6 +183,46 @@ class Dispute(Row):
     )
 
 
+class DisputeFile(Row):
+    """A paper that goes with the answer to a dispute, one of each kind. Its bytes are kept sealed until the
+    provider has them, and no longer; it can be taken out again until the answer is given."""
+
+    __tablename__ = "dispute_file"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    dispute_id: Mapped[int] = mapped_column(ForeignKey("dispute.id"))
+    #: payments/evidence.py KINDS
+    kind: Mapped[str] = mapped_column(String(32))
+    name_sealed: Mapped[bytes]
+    #: found by content: "image/jpeg", "image/png", "application/pdf"
+    media_type: Mapped[str] = mapped_column(String(32))
+    size_bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    content_sealed: Mapped[bytes | None]
+    #: the provider's name of it, once it has it
+    provider_file: Mapped[str | None] = mapped_column(String(120), unique=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    __table_args__ = (UniqueConstraint("dispute_id", "kind"),)
+
+
+class PaymentPaper(Row):
+    """A receipt as it was issued: of a payment, once for its borrower and once for whoever paid it instead."""
+
+    __tablename__ = "payment_paper"
+    reference: Mapped[str] = mapped_column(String(20), unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    #: "borrower" (with how it was placed) or "helper" (the sum and the day, nothing else)
+    kind: Mapped[str] = mapped_column(String(8))
+    issued_on: Mapped[date] = mapped_column(Date)
+    #: SHA-256 of the content, hexadecimal
+    digest: Mapped[str] = mapped_column(String(64))
+    #: payments/papers.py: the receipt as plain data
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    key_id: Mapped[str] = mapped_column(String(16))
+    #: over payments.papers.signed_facts, base64url
+    signature: Mapped[str] = mapped_column(String(128))
+    __table_args__ = (UniqueConstraint("payment_id", "kind"),)
+
+
 class SavedMethod(Row):
     """A way to pay that the borrower let the bank keep for the instalments of a plan. States in
     payments/lifecycle.py: "agreed" (at the checkout), "active" (paid with it), "revoked"."""
@@ -428,3 +468,4 @@ class DifferenceNote(Row):
 
 
 append_only(DifferenceNote.__table__)  # type: ignore[arg-type]
+append_only(PaymentPaper.__table__)  # type: ignore[arg-type]

@@ -226,6 +226,7 @@ def _add_agreements(
                 content_text=text,
                 content_hash=digest,
                 signature=signer.sign(signed_facts(reference, digest)),
+                key_id=signer.key_id,
                 challenge_id=signatory.challenge_id,
             )
         )

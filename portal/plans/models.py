@@ -145,17 +145,24 @@ class PlanChange(Row):
 
 
 class PlanReceipt(Row):
-    """Money that counts towards an instalment: one row per payment and instalment. What a refund or a
-    charge-back takes from it is a row of its own, below nought, in a turn of its own."""
+    """Money that counts towards an instalment: one row per payment and instalment, or per ledger line and
+    instalment where the bank's core posted money that did not come by way of the portal. What a refund, a
+    charge-back or a reversal takes from it is a row of its own, below nought, in a turn of its own."""
 
     __tablename__ = "plan_receipt"
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
     number: Mapped[int] = mapped_column(Integer)
-    payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payment.id"))
+    #: the core's own line, of a payment at the counter or a transfer not through us
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_line.id"))
     amount_minor: Mapped[int]
     #: 0 when the payment was counted; one more each time something of it was taken back or restored
     turn: Mapped[int] = mapped_column(default=0)
-    __table_args__ = (UniqueConstraint("plan_id", "number", "payment_id", "turn"),)
+    __table_args__ = (
+        UniqueConstraint("plan_id", "number", "payment_id", "turn"),
+        UniqueConstraint("line_id", "plan_id", "number", "turn"),
+        CheckConstraint("(payment_id IS NULL) <> (line_id IS NULL)", name="one_source"),
+    )
 
 
 class Agreement(Row):
@@ -170,6 +177,8 @@ class Agreement(Row):
     content_text: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(String(64))
     signature: Mapped[str] = mapped_column(String(120))
+    #: the key that signed; None: made before it was kept, and checked against every key of the bank
+    key_id: Mapped[str | None] = mapped_column(String(16))
     challenge_id: Mapped[int] = mapped_column(ForeignKey("challenge.id"))
     __table_args__ = (UniqueConstraint("plan_id", "product_class"),)
 

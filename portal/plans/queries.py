@@ -113,6 +113,8 @@ class AgreementView:
     signature: str
     made_at: datetime
     plan_reference: str
+    #: the key that signed; None of agreements from before it was kept
+    key_id: str | None
 
 
 def ground_for(
@@ -453,6 +455,7 @@ def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tu
             Agreement.content_text,
             Agreement.content_hash,
             Agreement.signature,
+            Agreement.key_id,
             Agreement.created_at,
             Plan.reference.label("plan_reference"),
         )
@@ -472,6 +475,7 @@ def agreements_for(connection: Connection, borrower_id: int, plan_id: int) -> tu
             signature=row.signature,
             made_at=row.created_at,
             plan_reference=row.plan_reference,
+            key_id=row.key_id,
         )
         for row in rows
     )

@@ -107,6 +107,7 @@ def _signed_text(agreement: AgreementView, keys_url: str) -> str:
         "content": json.loads(agreement.content_text),
         "signed": signed_facts(agreement.reference, agreement.content_hash),
         "signature": agreement.signature,
+        **({"key_id": agreement.key_id} if agreement.key_id else {}),
         "keys": keys_url,
     }
     return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
@@ -129,6 +130,7 @@ def _proof(agreement: AgreementView, check_address: str, keys_url: str) -> dict[
             [_("Reference"), agreement.reference],
             [_("Fingerprint"), agreement.content_hash, str(DIGEST_GROUP)],
             [_("Signature"), agreement.signature, str(SIGNATURE_GROUP)],
+            *([[_("Key"), agreement.key_id]] if agreement.key_id else []),
         ],
         "qr": papers.code(check_address, _("Address at which anybody can check this agreement")),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +16,9 @@ from sqlalchemy import select
 from portal.plans.models import AgreementPaper
 from portal.plans.queries import AgreementView, agreements_for, latest_plan_for
 from portal.plans.terms import TermsRequest
+from portal.settings import Settings
+from portal.signing import KeyRing, PublishedKey, Signer, canonical
+from portal.signing.signer import signed_by
 from tests import people
 from tests.papers.reading import read
 from tests.plans.people import Story
@@ -96,8 +100,9 @@ def test_a_stranger_verifies_it_from_the_file_alone(sqlite_app: Flask, lin_story
     one = kept(lin_story)[0]
     file = client.get(f"/my/plan/agreement/{plan}/{one.reference}.pdf").data
     stranger = sqlite_app.test_client()
-    (key,) = json.loads(stranger.get("/.well-known/portal-keys.json").data)["keys"]
     held = json.loads(read(file).attached[f"agreement-{one.reference}.json"])
+    keys = json.loads(stranger.get("/.well-known/portal-keys.json").data)["keys"]
+    (key,) = [known for known in keys if known["kid"] == held["key_id"]]
 
     text = json.dumps(held["content"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     signed = json.dumps(held["signed"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -106,6 +111,37 @@ def test_a_stranger_verifies_it_from_the_file_alone(sqlite_app: Flask, lin_story
     public.verify(base64.urlsafe_b64decode(held["signature"] + "=="), signed.encode())
     page = text_of(stranger, f"/paper/{one.reference}?digest={one.content_hash}")
     assert one.reference in page
+
+
+def test_after_the_key_was_changed_an_old_agreement_names_the_one_that_signed_it(
+    sqlite_app: Flask, settings: Settings, lin_story: Story
+) -> None:
+    from app import create_app
+
+    client, plan = agreed(sqlite_app, lin_story, "zh", count=3)
+    one = kept(lin_story)[0]
+    address = f"/my/plan/agreement/{plan}/{one.reference}.pdf"
+    before = client.get(address).data
+    portal = sqlite_app.extensions["portal"]
+    newer = Signer.from_seed(bytes(range(96, 128)))
+    ring = KeyRing.of(settings.bank.host, {}, portal.signer).rotated(
+        PublishedKey(newer.key_id, newer.public), at=portal.clock.now()
+    )
+    rotated = replace(settings, signing_seed=bytes(range(96, 128)), signing_keys=ring.as_jwks())
+    later = create_app(rotated, clock=portal.clock, db=portal.db)
+    later.testing = True
+    browser, _ = signed_in(later, lin_story)
+
+    after = browser.get(address).data
+
+    assert after == before
+    held = json.loads(read(after).attached[f"agreement-{one.reference}.json"])
+    published = KeyRing.of("", json.loads(browser.get("/.well-known/portal-keys.json").data))
+    key = published.find(held["key_id"])
+    assert key is not None
+    assert held["key_id"] == portal.signer.key_id != newer.key_id
+    assert signed_by(key.public, canonical(held["signed"]), held["signature"])
+    assert held["key_id"] in read(after).solid
 
 
 def test_only_its_owner_gets_it(sqlite_app: Flask, lin_story: Story) -> None:
