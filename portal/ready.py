@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _Put = Callable[[Any], Any] | None
@@ -49,30 +50,22 @@ class _Written:
 
 
 class Ready:
-    """A SELECT that is run often, by its name in the code and nothing else."""
+    """A statement that is run often, by its name in the code and nothing else.
+
+    It is given a connection, or the session of a unit of work, whose transaction it is then part of.
+    """
 
     def __init__(self, statement: Any) -> None:
         self.statement = statement
         self._written: dict[str, _Written] = {}
 
-    def rows(self, connection: Connection, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection | Session, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Every row, with values as the columns' types have them; raises what SQLAlchemy would."""
-        engine = connection.engine
-        if engine.dispatch.before_cursor_execute:
+        connection = _connection(connection)
+        if connection.engine.dispatch.before_cursor_execute:
             return [tuple(row) for row in connection.execute(self.statement, given)]
-        written = self._written.get(engine.dialect.name)
-        if written is None:
-            written = self._written[engine.dialect.name] = _Written(self.statement, engine.dialect)
-        driver: Any = connection.connection.driver_connection
-        error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        try:
-            found: list[tuple[Any, ...]] = driver.execute(written.text, written.values(given)).fetchall()
-        except error as fault:
-            if engine.dialect.is_disconnect(fault, driver, None):  # type: ignore[arg-type]
-                connection.invalidate(fault)
-            raise DBAPIError.instance(
-                written.text, None, fault, error, hide_parameters=True, dialect=engine.dialect
-            ) from fault
+        written = self._in(connection.dialect)
+        found: list[tuple[Any, ...]] = self._run(connection, written, given).fetchall()
         taken = written.taken
         if not taken:
             return found
@@ -83,3 +76,35 @@ class Ready:
                 values[place] = take(values[place])
             made.append(tuple(values))
         return made
+
+    def run(self, connection: Connection | Session, given: Mapping[str, Any]) -> None:
+        """Run a statement that has no rows to give."""
+        connection = _connection(connection)
+        if connection.engine.dispatch.before_cursor_execute:
+            connection.execute(self.statement, given)
+        else:
+            self._run(connection, self._in(connection.dialect), given)
+
+    def _in(self, dialect: Dialect) -> _Written:
+        written = self._written.get(dialect.name)
+        if written is None:
+            written = self._written[dialect.name] = _Written(self.statement, dialect)
+        return written
+
+    def _run(self, connection: Connection, written: _Written, given: Mapping[str, Any]) -> Any:
+        """The driver's cursor; its faults as SQLAlchemy's."""
+        driver: Any = connection.connection.driver_connection
+        dialect = connection.dialect
+        error: type[Exception] = dialect.loaded_dbapi.Error
+        try:
+            return driver.execute(written.text, written.values(given))
+        except error as fault:
+            if dialect.is_disconnect(fault, driver, None):  # type: ignore[arg-type]
+                connection.invalidate(fault)
+            raise DBAPIError.instance(
+                written.text, None, fault, error, hide_parameters=True, dialect=dialect
+            ) from fault
+
+
+def _connection(of: Connection | Session) -> Connection:
+    return of.connection() if isinstance(of, Session) else of

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Date, bindparam, column, func, literal, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from portal.access import counters
 from portal.access import queries as sessions
+from portal.access.limits import WRONG_CODES_ALL, WRONG_CODES_NETWORK
 from portal.accounts import queries as accounts
 from portal.db import Database, ExactDecimal, UtcDateTime
 from portal.keys import Keys
 from portal.notices import faces
+from portal.notices.verification import asked_for
 from portal.plans import standing
 from portal.ready import Ready
 from tests import people
@@ -67,6 +71,29 @@ def test_a_fault_is_sqlalchemys_and_the_connection_goes_on(database: Database) -
         broken.rows(connection, {})
     with database.read() as connection:
         assert TYPED.rows(connection, {"at": NOW, "rate": Decimal("1")})
+
+
+def test_a_change_is_part_of_its_unit(database: Database, keys: Keys) -> None:
+    limits = [(WRONG_CODES_NETWORK, "203.0.113.7", 1), (WRONG_CODES_ALL, "all", 0)]
+    asked = asked_for(keys, "7KQF-3MWD-2A9RB")
+
+    def unit(session: Session) -> dict[str, int]:
+        faces.record_seen(session, asked, network_digest="n", way="code", real_now=NOW)
+        return counters.add(session, limits, keys=keys, real_now=NOW)
+
+    def given_up(session: Session) -> None:
+        unit(session)
+        raise LookupError
+
+    def rows(session: Session) -> int:
+        return session.scalar(select(func.count()).select_from(faces.NoticeSeen)) or 0
+
+    with pytest.raises(LookupError):
+        database.write(given_up)
+    assert database.write(rows) == 0
+    assert database.write(unit) == {"wrong_code_network": 1, "wrong_code_all": 0}
+    assert database.write(unit) == {"wrong_code_network": 2, "wrong_code_all": 0}
+    assert database.write(rows) == 1
 
 
 def test_a_list_of_values_is_refused(sqlite_database: Database) -> None:

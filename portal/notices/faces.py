@@ -33,7 +33,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from portal import audit
 from portal.access import counters
 from portal.access.limits import STANDARD, TAIL_TRIES, WRONG_CODES_ALL, WRONG_CODES_NETWORK, Guards, Limit
-from portal.access.models import Counter
 from portal.contacts import wrong_numbers
 from portal.db import Base, BigId, Row, upsert
 from portal.keys import Keys
@@ -146,17 +145,14 @@ def look_up(
 
 def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
     """Put one look on record; the same network's in the same hour is the same row."""
-    session.execute(
-        upsert(NoticeSeen)
-        .values(
-            created_at=real_now,
-            asked_digest=asked.digest,
-            network_digest=network_digest,
-            way=way,
-            hour=_hour(real_now),
-        )
-        .on_conflict_do_nothing()
-    )
+    given = {
+        "created_at": real_now,
+        "asked_digest": asked.digest,
+        "network_digest": network_digest,
+        "way": way,
+        "hour": _hour(real_now),
+    }
+    _SEEN.run(session, given)
 
 
 def forget_seen(session: Session, *, real_now: datetime) -> None:
@@ -320,6 +316,12 @@ def _elsewhere() -> Any:
     )
 
 
+_SEEN = Ready(
+    upsert(NoticeSeen)
+    .values({name: bindparam(name) for name in ("created_at", "asked_digest", "network_digest", "way", "hour")})
+    .on_conflict_do_nothing()
+    .inline()
+)
 _BY_CODE, _BY_TOKEN = Ready(_looking(NoticeFace.code_digest)), Ready(_looking(NoticeFace.token_digest))
 
 
@@ -341,23 +343,8 @@ def _count(
     session: Session, keys: Keys, network: str, more: dict[Limit, int], real_now: datetime
 ) -> dict[str, int]:
     """Add 0 or 1 to each limit's count, this network's or everybody's, by one statement; all counts."""
-    rows = [
-        {
-            "scope": limit.scope,
-            "key_digest": keys.digest("counter", "all" if limit is WRONG_CODES_ALL else network),
-            "window_start": counters.window_start(real_now, limit.seconds),
-            "count": count,
-        }
-        for limit, count in more.items()
-    ]
-    statement = upsert(Counter).values(rows)
-    raised = session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["scope", "key_digest", "window_start"],
-            set_={"count": Counter.count + statement.excluded.count},
-        ).returning(Counter.scope, Counter.count)
-    )
-    return {scope: count for scope, count in raised}
+    asked = [(limit, "all" if limit is WRONG_CODES_ALL else network, count) for limit, count in more.items()]
+    return counters.add(session, asked, keys=keys, real_now=real_now)
 
 
 def _raise_alarm(
