@@ -174,7 +174,9 @@ def _money_of(session: Session, report: DisputeReport) -> tuple[Payment | None, 
     if report.intent_id is None:
         return None, None
     aside = session.execute(
-        select(UnplacedMoney.id, UnplacedMoney.payment_id).where(UnplacedMoney.money_key == report.intent_id)
+        select(UnplacedMoney.id, UnplacedMoney.payment_id)
+        .where(UnplacedMoney.money_key == report.intent_id)
+        .with_for_update()
     ).one_or_none()
     payment = locked(session, Payment.provider_intent == report.intent_id)
     if aside is not None and (payment is None or payment.posted_at is None):

@@ -223,6 +223,7 @@ def decide(
     if confirm:
         _refuse_late(payment, rules, now)
         _refuse_disputed(session, payment)
+        _refuse_gone(session, payment, row)
     row.second_staff_id, row.second_human_ref, row.decided_at = me.staff_id, me.human_ref, now
     _move(session, row, RefundAction.CONFIRM if confirm else RefundAction.REFUSE)
     _record(session, row, Actor("staff", me.staff_ref), now)
@@ -231,14 +232,7 @@ def decide(
 
 def refundable(session: Session, payment: Payment) -> Money:
     """What of a payment can still be sent back: received, less what went back or is on its way."""
-    gone = gone_minor(session, payment.id)
-    claimed = session.scalar(
-        select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
-            Refund.payment_id == payment.id,
-            Refund.state.in_([state for state in CLAIMING if state is not RefundState.SUCCEEDED]),
-        )
-    )
-    return Money(max(0, payment.amount_minor - gone - int(claimed or 0)), payment.currency)
+    return Money(max(0, _unclaimed_minor(session, payment)), payment.currency)
 
 
 def apply_refund(session: Session, report: RefundReport, books: Books) -> Outcome:
@@ -334,6 +328,27 @@ def _refuse(
     _refuse_disputed(session, payment)
     left = refundable(session, payment)
     if amount > left:
+        raise UnableToRefund("above_left", limit=left)
+
+
+def _unclaimed_minor(session: Session, payment: Payment) -> int:
+    """Received, less what went back, is on its way or waits for a second person; below zero where more is
+    asked for than is there by now."""
+    claimed = session.scalar(
+        select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
+            Refund.payment_id == payment.id,
+            Refund.state.in_([state for state in CLAIMING if state is not RefundState.SUCCEEDED]),
+        )
+    )
+    return payment.amount_minor - gone_minor(session, payment.id) - int(claimed or 0)
+
+
+def _refuse_gone(session: Session, payment: Payment, row: Refund) -> None:
+    """While a refund waited, some of its money went back by another way: its payer's bank took it, or
+    somebody began a refund at the provider."""
+    rest = _unclaimed_minor(session, payment)
+    if rest < 0:
+        left = Money(max(0, rest + row.amount_minor), payment.currency)
         raise UnableToRefund("above_left", limit=left)
 
 

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.access.codes import new_reference
+from portal.access.models import Staff
 from portal.accounts.models import Loan, LoanBalance
 from portal.db import upsert
 from portal.documents.card_numbers import has_card_number
 from portal.money import EXPONENTS, Money
 from portal.payments.lifecycle import SUSPENSE_MOVE, MoveAction, MoveState
-from portal.payments.models import Dispute, Payment, SuspenseMove, UnplacedMoney
+from portal.payments.models import Dispute, IncomingTransfer, Payment, SuspenseMove, UnplacedMoney
 from portal.payments.operations import locked
 from portal.payments.placing import UnableToMove, intent_in, place_suspense, place_unplaced, return_by_hand
 from portal.payments.receipts import Books
@@ -150,6 +151,9 @@ def ask(session: Session, *, wish: Wish, person: Person, limit: Money | None, bo
 def confirm(session: Session, *, reference: str, person: Person, books: Books) -> Made:
     """The second person agrees: the move is made. Raises UnableToMove: same_person, state, and what `ask` raises."""
     move = _decide(session, reference, person, MoveAction.CONFIRM)
+    if move.unplaced_id is not None:
+        _held_unplaced(session, move.unplaced_id)
+        _refuse_disputed(session, move.unplaced_id)
     _record(session, "suspense.confirmed", move, person, books)
     _carry_out(session, move, books)
     session.flush()
@@ -215,9 +219,7 @@ def _refuse_note(wish: Wish) -> None:
 def _source(session: Session, wish: Wish) -> _Source:
     """The money, held until the transaction ends."""
     if wish.source == "unplaced":
-        row = session.scalar(
-            select(UnplacedMoney).where(UnplacedMoney.id == wish.source_id).with_for_update()
-        )
+        row = _held_unplaced(session, wish.source_id)
         if row is None or row.currency not in EXPONENTS or row.amount_minor <= 0:
             raise UnableToMove("gone")
         payment = locked(session, Payment.id == row.payment_id) if row.payment_id else None
@@ -232,6 +234,15 @@ def _source(session: Session, wish: Wish) -> _Source:
     if held is None or held[1] <= 0:
         raise UnableToMove("gone")
     return _Source(Money(held[1], held[0].currency), held[0].borrower_id, loan=held[0])
+
+
+def _held_unplaced(session: Session, unplaced_id: int) -> UnplacedMoney | None:
+    """The money, and the transfer it came by, held until the transaction ends: whoever takes the transfer back
+    holds it too, so that money is never both moved and gone."""
+    session.execute(
+        select(IncomingTransfer.id).where(IncomingTransfer.unplaced_id == unplaced_id).with_for_update()
+    )
+    return session.scalar(select(UnplacedMoney).where(UnplacedMoney.id == unplaced_id).with_for_update())
 
 
 def _amount(wish: Wish, source: _Source) -> Money:
@@ -322,7 +333,8 @@ def _decide(session: Session, reference: str, person: Person, action: MoveAction
     move = locked_move(session, reference)
     if move is None or not SUSPENSE_MOVE.allows(MoveState(move.state), action):
         raise UnableToMove("state")
-    if move.human_ref == person.human_ref:
+    first_human = session.scalar(select(Staff.human_ref).where(Staff.id == move.staff_id))
+    if person.staff_id == move.staff_id or person.human_ref in (move.human_ref, first_human):
         raise UnableToMove("same_person")
     move.second_staff_id, move.second_human_ref = person.staff_id, person.human_ref
     return move

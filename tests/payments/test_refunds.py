@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.db import Database
 from portal.gateways.stripe import ProviderUnavailable, Report, StripeGateway
+from portal.gateways.stripe_reports import RefundWord
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments import checkout, provider_calls, refunds
@@ -20,7 +21,7 @@ from portal.payments.refunds import RefundCall, Rules, UnableToRefund
 from tests import people
 from tests.conftest import StandingClock
 from tests.payments.conftest import Shop
-from tests.payments.telling import NOW, begin, lin, said, standing, tell
+from tests.payments.telling import NOW, begin, dispute_said, lin, refund_said, said, standing, tell
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +101,28 @@ def test_nobody_confirms_their_own_refund(
 
     with pytest.raises(UnableToRefund, match="same_person"):
         database.write(decide)
+
+
+@pytest.mark.parametrize("way", ["begun at the provider", "taken by the payer's bank"])
+def test_what_went_back_by_another_way_while_a_refund_waited_is_not_sent_again(
+    database: Database, keys: Keys, way: str, guo: int, mei: int
+) -> None:
+    attempt = begin(database, lin(database, keys))
+    tell(database, keys, said(attempt, Report.PAID, method="card"))
+    call = ask(database, mei, attempt.reference, 30_000)
+    if way == "begun at the provider":
+        tell(database, keys, refund_said(attempt, RefundWord.SUCCEEDED, minor=1))
+    else:
+        tell(database, keys, dispute_said(attempt, "lost"))
+
+    def decide(session: Session, confirm: bool) -> RefundCall:
+        return refunds.decide(
+            session, staff_id=guo, reference=call.reference, confirm=confirm, rules=RULES, now=NOW
+        )
+
+    with pytest.raises(UnableToRefund, match="above_left"):
+        database.write(lambda session: decide(session, True))
+    assert database.write(lambda session: decide(session, False)).state == "refused"
 
 
 @pytest.mark.parametrize(

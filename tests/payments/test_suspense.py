@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.access.models import Staff
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import post_payment, self_check
 from portal.audit import AuditEntry
@@ -23,7 +24,7 @@ from portal.payments.models import Payment, SuspenseMove, UnplacedMoney
 from portal.payments.suspense import Made, Person, UnableToMove, Wish
 from portal.payments.suspense_queries import suspense_count, suspense_of, suspense_rows
 from tests import people
-from tests.payments.telling import NOW, begin, books, lin, said, tell
+from tests.payments.telling import NOW, begin, books, dispute_said, lin, said, tell
 
 LIMIT = Money(1_000_000, "CNY")
 
@@ -75,6 +76,12 @@ def overpay(database: Database, loan_ref: str = "L-LIN-1", minor: int = 5_000) -
 def ask(database: Database, keys: Keys, person: Person, wish: Wish, limit: Money | None = LIMIT) -> Made:
     return database.write(
         lambda session: suspense.ask(session, wish=wish, person=person, limit=limit, books=books(keys))
+    )
+
+
+def confirm(database: Database, keys: Keys, made: Made, person: Person) -> Made:
+    return database.write(
+        lambda session: suspense.confirm(session, reference=made.reference, person=person, books=books(keys))
     )
 
 
@@ -167,25 +174,50 @@ def test_above_the_limit_a_second_person_agrees_and_never_the_first(
     made = ask(database, keys, mei, place(source_id), limit=Money(29_998, "CNY"))
     assert made.state == "asked"
 
-    def confirm(person: Person) -> Made:
-        return database.write(
-            lambda session: suspense.confirm(
-                session, reference=made.reference, person=person, books=books(keys)
-            )
-        )
-
     with pytest.raises(UnableToMove, match="same_person"):
-        confirm(mei)
+        confirm(database, keys, made, mei)
     with pytest.raises(UnableToMove, match="same_person"):
-        confirm(replace(guo, human_ref=mei.human_ref))
-    assert confirm(guo).state == "done"
+        confirm(database, keys, made, replace(guo, human_ref=mei.human_ref))
+    assert confirm(database, keys, made, guo).state == "done"
     with pytest.raises(UnableToMove, match="state"):
-        confirm(guo)
+        confirm(database, keys, made, guo)
     with database.read() as connection:
         events = connection.scalars(
             select(AuditEntry.event).where(AuditEntry.subject_ref == made.reference).order_by(AuditEntry.id)
         ).all()
     assert events == ["suspense.place", "suspense.confirmed"]
+
+
+def test_an_account_is_no_second_person_to_itself_under_another_name(
+    database: Database, keys: Keys, borrower_id: int, mei: Person, guo: Person
+) -> None:
+    made = ask(database, keys, mei, place(misfit(database, keys, borrower_id)), limit=Money(1, "CNY"))
+    renamed = replace(mei, human_ref="H-SOMEBODY")
+    database.write(
+        lambda session: session.execute(
+            update(Staff).where(Staff.id == mei.staff_id).values(human_ref=guo.human_ref)
+        )
+    )
+
+    for person in (renamed, guo):
+        with pytest.raises(UnableToMove, match="same_person"):
+            confirm(database, keys, made, person)
+
+
+def test_money_its_payers_bank_took_while_the_move_waited_is_not_moved(
+    database: Database, keys: Keys, borrower_id: int, mei: Person, guo: Person
+) -> None:
+    attempt = begin(database, borrower_id)
+    tell(database, keys, said(attempt, Report.PAID, amount_minor=29_999))
+    with database.read() as connection:
+        source_id = int(connection.scalar(select(UnplacedMoney.id)) or 0)
+    made = ask(database, keys, mei, place(source_id), limit=Money(1, "CNY"))
+    tell(database, keys, dispute_said(attempt, "lost", minor=29_999))
+
+    with pytest.raises(UnableToMove, match="disputed"):
+        confirm(database, keys, made, guo)
+    with database.read() as connection:
+        assert connection.scalars(select(LedgerLine.id).where(LedgerLine.payment_id.is_not(None))).all() == []
 
 
 def test_a_second_person_who_does_not_agree_leaves_the_money_where_it_was(
