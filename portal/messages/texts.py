@@ -46,7 +46,7 @@ TEXTS: Mapping[str, str] = {
     "news": N_("There is news about your reference %(reference)s. To read it, type %(host)s and sign in."),
     "code_replaced": N_(
         "The code of our message of %(day)s no longer counts; another one replaces it. "
-        "Whoever still uses the old one is not from us. Questions? Call %(phone)s."
+        "Whoever still uses the old one is not from us. Check every message at %(host)s, or call %(phone)s."
     ),
     "charge_ahead": N_(
         "On %(day)s we carry out what you agreed to. To see or change it, type %(host)s and sign in."
@@ -76,7 +76,7 @@ def text_for(kind: str, language: str, params: Mapping[str, str]) -> str:
 
     Parameters: notice: text; one_time_code: code, host, minutes, purpose ("sign_in" or "accept");
     decision: host; agreement, receipt, news, payment_news and charge_failed: host, reference; charge_ahead: host, day;
-    code_replaced: day, phone.
+    code_replaced: day, host, phone.
     """
     if kind == "notice":
         return params["text"]

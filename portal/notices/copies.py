@@ -54,11 +54,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Telling:
-    """How the borrower is told: how texts are made, the number to call, which batches are demonstrations (an
-    unknown one counts as one, so that no real gateway takes it)."""
+    """How the borrower is told: how texts are made, which batches are demonstrations (an unknown one counts as
+    one, so that no real gateway takes it)."""
 
     sending: Sending
-    phone: str
     demonstration: Mapping[int, bool]
 
 
@@ -231,7 +230,11 @@ def _hand_on(
     messages.queue(
         session,
         kind="code_replaced",
-        params={"day": Saying(row.language).day(issued), "phone": phone(telling.phone)},
+        params={
+            "day": Saying(row.language).day(issued),
+            "host": telling.sending.host,
+            "phone": phone(telling.sending.phone),
+        },
         dedupe_key=f"replaced:{retired_id}",
         **to,
     )

@@ -17,6 +17,7 @@ PARAMS = {
     "receipt": {"host": HOST, "reference": "K-7KQF-3MWD2"},
     "payment_news": {"host": HOST, "reference": "K-7KQF-3MWD2"},
     "news": {"host": HOST, "reference": "V-7KQF-3MWD2"},
+    "code_replaced": {"host": HOST, "day": "20 November 2026", "phone": "400-000-0001"},
     "charge_ahead": {"host": HOST, "day": "20 November 2026"},
     "charge_failed": {"host": HOST, "reference": "K-7KQF-3MWD2"},
 }

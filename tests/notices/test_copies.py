@@ -82,7 +82,7 @@ class Desk:
                 notice_id=self.notice_id,
                 seen_at=seen_at,
                 word=WORD,
-                telling=Telling(SENDING, "4000000001", {1: True}),
+                telling=Telling(SENDING, {1: True}),
                 real_now=BANK_MORNING,
             )
         )

@@ -79,7 +79,7 @@ def _telling() -> Telling:
         phone=bank.phone,
     )
     with p.db.read() as connection:
-        return Telling(sending, bank.phone, demonstration_batches(connection))
+        return Telling(sending, demonstration_batches(connection))
 
 
 def _instant(text: str) -> datetime | None:

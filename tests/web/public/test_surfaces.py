@@ -70,6 +70,7 @@ def test_no_file_that_a_public_page_loads_is_named_after_debt(walk: Walk) -> Non
 def test_no_message_names_debt_on_a_locked_screen(name: str, language: str) -> None:
     kind, _, purpose = name.partition(".")
     given = {"code": "482913", "host": "my.harbour.example", "minutes": "10", "reference": "P-7KQF-3MWD2"}
+    given["phone"] = "400-000-0001"
     text = text_for(kind, language, {**given, "purpose": purpose, "day": "2026-12-01"})
 
     assert forbidden_words_in(text) == ()

@@ -45,6 +45,10 @@ HELD = frozenset(
         "check_photo.looked_at",
         "check_text.pasted",
         "check_visitor.asked",
+        "more.page",
+        "more.typed",
+        "more.link_page",
+        "more.link",
         "not_me.page",
         "not_me.report",
         "paper.page",
@@ -177,7 +181,7 @@ def walk_over(client: FlaskClient, database: Database, keys: Keys, clock: Standi
 def everything(walk: Walk) -> Walk:
     """The whole walk; each leg from a network of its own."""
     for number, leg in enumerate(
-        (links, typed, pasted, pictures, numbers, papers, reports, ways_in, visitors)
+        (links, typed, pasted, pictures, numbers, papers, reports, ways_in, visitors, kinds)
     ):
         walk.elsewhere(number)
         leg(walk)
@@ -327,3 +331,22 @@ def visitors(walk: Walk) -> None:
         walk.post("/visit", code=code, tail=tail)
         walk.post("/check/visitor", staff="G10354", agency="", code=code)
     walk.get("/visit/x")
+
+
+def kinds(walk: Walk) -> None:
+    """What kind of message it is, with the end of the mobile and without, until it was asked often enough."""
+    scene, tail = walk.scene, walk.visit.tail
+    walk.get("/check/more")
+    for token in (scene.genuine.token, scene.withdrawn.token, UNKNOWN_TOKEN, "x"):
+        walk.get(f"/n/{token}/more")
+        for typed_tail in (tail, "0035", ""):
+            walk.post(f"/n/{token}/more", tail=typed_tail)
+    for code in (walk.letter.code, walk.visit.code, scene.expired.code, UNKNOWN, "", "查询码"):
+        for typed_tail in (tail, "0035", ""):
+            walk.post("/check/more", code=code, tail=typed_tail)
+    walk.change(state="planned", starts_at=BANK_MORNING, ends_at=BANK_MORNING + timedelta(hours=1))
+    walk.post("/check/more", code=walk.visit.code, tail=tail)
+    walk.change(state="cancelled")
+    walk.post("/check/more", code=walk.visit.code, tail=tail)
+    for _ in range(6):
+        walk.post("/check/more", code=walk.visit.code, tail=tail)
