@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 #: The longer side that is looked at: on a page of A4 a dense code's squares stay five pixels wide.
 LONG_SIDE = 3200
-#: Codes that are told; more in one picture is no letter.
+#: Codes that are told, all of which are judged: a false one must not hide behind real ones. More in one picture
+#: is no letter, and counts as one that could not be read.
 MOST = 12
 #: Processor seconds after which no further try is begun.
 TRYING_SECONDS = 5.0
@@ -70,7 +71,7 @@ def texts_in(picture: Image.Image) -> list[str]:
         )
         most_seen = max(most_seen, len(codes))
         found |= dict.fromkeys(code.text for code in sorted(codes, key=_place) if code.valid and code.text)
-    return [*list(found)[:MOST], *([""] if most_seen > len(found) else [])]
+    return [*list(found)[:MOST], *([""] if most_seen > min(len(found), MOST) else [])]
 
 
 def _place(code: Barcode) -> tuple[int, int]:

@@ -29,8 +29,6 @@ from portal.web.security import network, takes_a_picture
 
 blueprint = Blueprint("check_photo", __name__)
 
-#: Codes of one picture that are asked about; a letter has two.
-MOST_ASKED = 6
 SHOWN_LENGTH = 160
 #: From the worst to the best: the picture is no better than the worst code in it.
 COLOURS = ("bad", "na", "warn", "ok")
@@ -107,7 +105,7 @@ def _found(found: Codes) -> str | Response:
         return still.page("public/check/photo_empty.html")
     p, hosts = portal(), check_text.own_hosts()
     try:
-        codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts[:MOST_ASKED]]
+        codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts]
     except Wait as wait:
         return errors.page(429, retry_after=wait.seconds)
     except AsksTail as asks:
@@ -116,7 +114,6 @@ def _found(found: Codes) -> str | Response:
         "public/check/photo_found.html",
         codes=codes,
         head=_worst(codes),
-        more=len(texts) > MOST_ASKED,
         unread=found.unread,
     )
 

@@ -109,6 +109,14 @@ def test_a_foreign_code_is_not_ours_even_beside_our_own(scene: Scene, text: str)
     assert "Sign in and read it" not in beside.text
 
 
+def test_a_foreign_code_does_not_hide_behind_many_of_ours(scene: Scene) -> None:
+    ours = [f"{link(scene.genuine.token)}?{number}" for number in range(7)]
+
+    page = send(scene, picture(*ours, "https://evil.example/pay"))
+
+    assert verdict_in(page) == "Not ours"
+
+
 def test_a_signed_code_alone_is_not_plainly_genuine(scene: Scene, signer: Signer) -> None:
     code = scene.genuine.code
     alone = send(scene, picture(signed(signer, code)))
