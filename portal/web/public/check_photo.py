@@ -104,18 +104,27 @@ def _found(found: Codes) -> str | Response:
     if not texts:
         return still.page("public/check/photo_empty.html")
     p, hosts = portal(), check_text.own_hosts()
+    read = [scanned(p.keys, text, hosts=hosts) for text in texts]
+    foreign = [code for code in (_verdict(one) for one in read if one.asked is None) if code.colour == "bad"]
     try:
-        codes = [_verdict(scanned(p.keys, text, hosts=hosts)) for text in texts]
-    except Wait as wait:
-        return errors.page(429, retry_after=wait.seconds)
-    except AsksTail as asks:
-        return tail.page(asks, path=url_for("public.check.typed"), code=asks.reference)
+        codes = [_verdict(one) for one in read]
+    except (Wait, AsksTail) as stopped:
+        if not foreign:
+            return _stopped(stopped)
+        codes = foreign  # a false code is told, whatever has to wait
     return render_template(
         "public/check/photo_found.html",
         codes=codes,
         head=_worst(codes),
         unread=found.unread,
     )
+
+
+def _stopped(why: Wait | AsksTail) -> str | Response:
+    """The page for a network that waits, or that is first asked for the end of the mobile."""
+    if isinstance(why, Wait):
+        return errors.page(429, retry_after=why.seconds)
+    return tail.page(why, path=url_for("public.check.typed"), code=why.reference)
 
 
 def _worst(codes: list[Code]) -> Code:

@@ -200,6 +200,9 @@ def test_wrong_links_count_as_wrong_codes_do(scene: Scene) -> None:
 
     assert last[-1].status_code == 429
     assert send(scene, picture(link(scene.genuine.token))).status_code == 429
+    beside = send(scene, picture(link(scene.genuine.token), "https://evil.example/pay"))
+    assert (beside.status_code, verdict_in(beside)) == (200, "Not ours")
+    assert "Ours and in force" not in beside.text
 
 
 def test_one_network_has_only_so_many_pictures_looked_at(scene: Scene, keys: Keys) -> None:
