@@ -105,6 +105,17 @@ def story_for(
     return _story(connection, keys, ring, (Visit.visit_ref == visit_ref) & (Visit.borrower_id == borrower_id))
 
 
+def unanswered_for(connection: Connection | Session, borrower_id: int) -> frozenset[str]:
+    """The numbers of the borrower's visits with a record that was never answered."""
+    rows = connection.scalars(
+        select(Visit.visit_ref)
+        .join(VisitRecord, VisitRecord.visit_id == Visit.id)
+        .outerjoin(VisitAnswer, VisitAnswer.visit_id == Visit.id)
+        .where(VisitRecord.borrower_id == borrower_id, VisitAnswer.id.is_(None))
+    )
+    return frozenset(rows)
+
+
 def story_at_desk(
     connection: Connection | Session, keys: Keys, ring: KeyRing, visit_ref: str
 ) -> Story | None:

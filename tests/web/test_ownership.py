@@ -122,6 +122,10 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
     lead = story.write(lambda s: people.officer(s, story.keys))
     story.write(lambda s: announced(s, story.keys, borrower_id=story.lin, officer_id=lead))
     made |= {f"borrower.visits.{name}": {"visit_ref": "V1"} for name in VISITS}
+    made |= {f"borrower.record.{name}": {"visit_ref": "V1"} for name in ("page", "answer", "complain")}
+    wish = {"about": "other", "text": "no answer", "form_key": "complaint"}
+    complaint = post(client, "/my/complaints/new", csrf, **wish).rsplit("/", 1)[1]
+    made |= {f"borrower.complaints.{name}": {"reference": complaint} for name in ("one", "settle")}
     story.write(lambda s: s.execute(update(Officer).values(photo_ref=photo_of_officer(client))))
     made["borrower.visits.photo"] = {"visit_ref": "V1", "number": 1}
     made |= {f"borrower.pay.{name}": {"reference": payment} for name in ("payment", "receipt", "ask", "stop")}

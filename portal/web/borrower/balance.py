@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from portal import jurisdictions
 from portal.accounts import accrual, as_of, explanation, figures, queries
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTotals, LineView, LoanView
+from portal.disputes.complaint_queries import disputed_for
 from portal.money import Money
 from portal.plans import standing as standings
 from portal.plans.lifecycle import PlanState
@@ -104,10 +105,13 @@ def lines(borrower: SignedInBorrower, loan_ref: str) -> str:
             limit=PAGE,
             offset=(number - 1) * PAGE,
         )
+        disputed = disputed_for(connection, borrower.borrower_id, loan_ref)
     if not found and number > 1:
         abort(404)
     pages = max(1, -(-view.line_count // PAGE))
-    return render_template("borrower/balance/lines.html", view=view, lines=found, number=number, pages=pages)
+    return render_template(
+        "borrower/balance/lines.html", view=view, lines=found, number=number, pages=pages, disputed=disputed
+    )
 
 
 @blueprint.get("/loans/<loan_ref>/accrued")
@@ -139,6 +143,7 @@ def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
     with portal().db.read() as connection:
         view = own_loan(balance_on(connection, borrower, on), loan_ref)
         lines = queries.lines_for(connection, borrower.borrower_id, loan_ref, until=view.as_of)
+        disputed = disputed_for(connection, borrower.borrower_id, loan_ref)
     explained = figures.loan_figure(view, lines, figure) or abort(404)
     link = links_of(view, on)
     facts = {"explained": explained, "principal": principal_of(view), "orders": allocation_orders([view])}
@@ -146,7 +151,13 @@ def explain(borrower: SignedInBorrower, loan_ref: str, figure: str) -> str:
         touching = [line for line in lines if line.amounts[figure]]
         entries = running(touching, figure, view.currency)
         return render_template(
-            "borrower/balance/explain.html", view=view, name=figure, entries=entries, link=link, **facts
+            "borrower/balance/explain.html",
+            view=view,
+            name=figure,
+            entries=entries,
+            link=link,
+            disputed=disputed,
+            **facts,
         )
     return render_template(
         "borrower/balance/figure.html",

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal import jurisdictions
 from portal.contacts.queries import holds_in_force
+from portal.disputes.record_queries import unanswered_for
 from portal.states import NotAllowed
 from portal.visits import changes
 from portal.visits.changes import NoPlace, NoSuchVisit, NotFree
@@ -36,6 +37,7 @@ def page(borrower: SignedInBorrower) -> str:
         visits = visits_for(connection, p.keys, borrower.borrower_id)
         holds = holds_in_force(connection, borrower.borrower_id, now=now)
         none_wanted = changes.wants_none(connection, borrower.borrower_id)
+        unanswered = unanswered_for(connection, borrower.borrower_id)
     ahead = ("planned", "paused", "place_asked")
     coming = [visit for visit in visits if visit.state in ahead and visit.ends_at > now]
     return render_template(
@@ -44,6 +46,7 @@ def page(borrower: SignedInBorrower) -> str:
         earlier=[visit for visit in reversed(visits) if visit not in coming],
         holds=holds,
         none_wanted=none_wanted,
+        unanswered=unanswered,
         local=p.clock.local,
     )
 

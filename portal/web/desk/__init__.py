@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from portal.web.desk import (
     cases,
+    complaints,
     contacts,
     copied,
     dashboard,
@@ -16,6 +17,7 @@ from portal.web.desk import (
     payments,
     queue,
     reconciliation,
+    records,
     sign_in,
     suspense,
     visits,
@@ -25,6 +27,7 @@ from portal.web.desk import (
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 for feature in (
     cases,
+    complaints,
     contacts,
     copied,
     dashboard,
@@ -35,6 +38,7 @@ for feature in (
     payments,
     queue,
     reconciliation,
+    records,
     sign_in,
     suspense,
     visits,

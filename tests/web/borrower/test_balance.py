@@ -206,8 +206,8 @@ def test_signed_out_visitors_are_sent_to_sign_in(client: FlaskClient, lin: int) 
         ("/my/balance", 3),
         ("/my/since/N-LIN", 4),
         ("/my/loans/L-LIN-1", 3),
-        ("/my/loans/L-LIN-1/interest", 3),
-        ("/my/loans/L-LIN-1/lines", 3),
+        ("/my/loans/L-LIN-1/interest", 4),
+        ("/my/loans/L-LIN-1/lines", 4),
         ("/my/totals/CNY/due", 2),
     ],
 )
