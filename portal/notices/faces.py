@@ -114,6 +114,8 @@ class Tried:
 
 #: The looks that count towards a copied code.
 USED = ("code", "sign_in")
+#: What stands for every code and link that is nobody's, in the place of its digest.
+NOBODYS = "nobodys"
 #: How long it is kept that somebody looked: a copied letter shows within weeks, not years.
 SEEN_DAYS = 90
 #: The person behind a notice, for a hold and nothing else: a number that no page is ever given.
@@ -143,11 +145,20 @@ def look_up(
     return _looked(ready.rows(connection, given)[0], guards)
 
 
-def record_seen(session: Session, asked: Asked, *, network_digest: str, way: str, real_now: datetime) -> None:
-    """Put one look on record; the same network's in the same hour is the same row."""
+def record_seen(
+    session: Session,
+    asked: Asked,
+    *,
+    network_digest: str,
+    way: str,
+    real_now: datetime,
+    is_known: bool = True,
+) -> None:
+    """Put one look on record; the same network's in the same hour is the same row. All that is nobody's is one
+    row too: whoever asks for a million invented links fills no disk."""
     given = {
         "created_at": real_now,
-        "asked_digest": asked.digest,
+        "asked_digest": asked.digest if is_known else NOBODYS,
         "network_digest": network_digest,
         "way": way,
         "hour": _hour(real_now),
@@ -209,9 +220,20 @@ def try_code(
             )
             alarms.raise_network(session, network_digest=network_digest, guards=guards, now=real_now)
         if not tail or not _is_holders(session, keys, asked, looked.face, network, tail, real_now):
-            record_seen(session, asked, network_digest=network_digest, way="asked", real_now=real_now)
+            is_known = looked.face is not None
+            record_seen(
+                session,
+                asked,
+                network_digest=network_digest,
+                way="asked",
+                real_now=real_now,
+                is_known=is_known,
+            )
             return Tried(None, asks_tail=True, tail_refused=bool(tail))
-    record_seen(session, asked, network_digest=network_digest, way="code", real_now=real_now)
+    is_known = looked.face is not None
+    record_seen(
+        session, asked, network_digest=network_digest, way="code", real_now=real_now, is_known=is_known
+    )
     return Tried(_watched(session, looked, real_now, guards))
 
 
@@ -221,7 +243,8 @@ def note_sign_in(
     """Put on record that a sign-in began with this code or link; known and unknown ones cost the same."""
     where = keys.digest("network", network)
     looked = look_up(session, asked, network_digest=where, way="sign_in", real_now=real_now, guards=guards)
-    record_seen(session, asked, network_digest=where, way="sign_in", real_now=real_now)
+    is_known = looked.face is not None
+    record_seen(session, asked, network_digest=where, way="sign_in", real_now=real_now, is_known=is_known)
     _watched(session, looked, real_now, guards)
 
 

@@ -81,7 +81,12 @@ def link(token: str) -> str:
     if not looked.is_seen:
         p.db.write(
             lambda session: faces.record_seen(
-                session, asked, network_digest=where, way="link", real_now=real_now
+                session,
+                asked,
+                network_digest=where,
+                way="link",
+                real_now=real_now,
+                is_known=looked.face is not None,
             )
         )
     return _verdict(asked, looked.face, "")

@@ -267,6 +267,16 @@ def test_prefetching_a_link_changes_nothing_but_seen_rows(scene: Scene) -> None:
     assert len(AGENTS) == 30
 
 
+def test_invented_links_and_codes_fill_no_disk(scene: Scene) -> None:
+    for number in range(40):
+        token = f"{number:026d}"
+        assert scene.client.get(f"/n/{token}").status_code == 200
+        assert scene.client.get(f"/n/{token}").status_code == 200
+        assert scene.check(f"AB{number}").status_code == 200
+
+    assert scene.rows(NoticeSeen) == 2
+
+
 def test_seen_rows_keep_neither_code_nor_address(scene: Scene) -> None:
     scene.check(scene.genuine.code, environ_base={"REMOTE_ADDR": "203.0.113.7"})
 
