@@ -25,6 +25,7 @@ from portal.money import Money
 from portal.payments.lifecycle import PaymentState
 from portal.payments.models import PayLink, Payment
 from portal.payments.operations import Attempt, attempt_of, create_attempt, target_for
+from portal.payments.return_views import returns_of
 from portal.plans.models import Plan
 
 KINDS = ("fixed", "up_to")
@@ -115,6 +116,8 @@ class Receipt:
     received_at: datetime | None
     expires_at: datetime
     checkout_url: str | None
+    #: of it what was paid back
+    sent_back: Money
 
 
 def make_link(
@@ -265,7 +268,15 @@ def receipt_of(connection: Connection, keys: Keys, reference: str, key: str) -> 
         row.succeeded_at,
         row.expires_at,
         row.checkout_url,
+        _sent_back(connection, row),
     )
+
+
+def _sent_back(connection: Connection, row: Row[Any]) -> Money:
+    parts = (
+        one.amount for one in returns_of(connection, row.id) if one.kind == "refund" and one.state == "sent"
+    )
+    return sum(parts, Money(0, row.currency))
 
 
 def attempt_with(connection: Connection, keys: Keys, reference: str, key: str) -> Attempt | None:

@@ -16,7 +16,7 @@ from portal.gateways.stripe import Report
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments import payers
-from portal.payments.models import PayLink, Payment
+from portal.payments.models import PayLink, Payment, Refund
 from portal.payments.operations import Attempt, UnableToPay
 from portal.payments.payers import AboveLimit, LinkClosed, LinkView, LinkWish, UnableToLink
 from tests import people
@@ -219,3 +219,32 @@ def test_the_receipt_opens_with_its_own_key_only(database: Database, keys: Keys,
         assert (receipt.amount, receipt.state) == (attempt.amount, "created")
         assert payers.receipt_of(connection, keys, attempt.reference, "0" * 26) is None
         assert payers.receipt_of(connection, keys, "P-0000-00000", key) is None
+
+
+def test_the_receipt_says_what_of_it_was_sent_back(database: Database, keys: Keys, borrower_id: int) -> None:
+    link = make(database, keys, borrower_id)
+    attempt = begin(database, keys, link.token)
+    key = payers.receipt_key(keys, attempt.reference)
+
+    def refund(state: str, minor: int) -> Refund:
+        return Refund(
+            reference=f"R-{state}",
+            payment_id=attempt.payment_id,
+            amount_minor=minor,
+            currency="CNY",
+            reason="paid_twice",
+            state=state,
+            form_key=state,
+            idempotency_key=state,
+            asked_at=NOW,
+            created_at=NOW,
+        )
+
+    database.write(
+        lambda session: session.add_all(refund(*one) for one in (("succeeded", 40_00), ("processing", 5_00)))
+    )
+    with database.read() as connection:
+        receipt = payers.receipt_of(connection, keys, attempt.reference, key)
+
+    assert receipt is not None
+    assert receipt.sent_back == Money(40_00, "CNY")

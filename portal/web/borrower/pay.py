@@ -23,7 +23,7 @@ from portal.payments.limits import TooManyTries, count_attempt
 from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView
 from portal.payments.references import transfer_reference
-from portal.payments.return_views import ReturnView, returns_of
+from portal.payments.return_views import ReturnView, returns_of, saved_for
 from portal.payments.transfer_qr import Transfer, payload
 from portal.plans.outlook import Outlook, outlooks
 from portal.plans.standing import past_limitation
@@ -68,6 +68,8 @@ class Means:
     methods: tuple[str, ...]
     transfer_first: bool
     aged: tuple[str, ...]
+    #: a way to pay is kept for the plan already
+    kept: bool
 
     @property
     def loans(self) -> tuple[LoanView, ...]:
@@ -238,6 +240,7 @@ def _means(borrower: SignedInBorrower) -> Means:
     with p.db.read() as connection:
         balance = balances_for(connection, borrower.borrower_id)
         instalment = queries.next_instalment_for(connection, borrower.borrower_id)
+        kept = instalment and saved_for(connection, borrower.borrower_id, instalment.plan_id)
     years = rules.limitation_years.value if rules.limitation_years else None
     old = past_limitation(balance.loans, years=years, today=p.clock.today())
     return Means(
@@ -247,6 +250,7 @@ def _means(borrower: SignedInBorrower) -> Means:
         methods=online_methods(),
         transfer_first=rules.payment_methods[0] == "bank_transfer",
         aged=tuple(loan.loan_ref for loan in old),
+        kept=kept is not None,
     )
 
 
@@ -280,7 +284,7 @@ def _checked(chosen: Chosen, means: Means, *, problem: str = "", again: bool = T
 def _saving(chosen: Chosen, means: Means) -> str:
     """The words of the consent, where this payment can be the one a way to pay is kept with."""
     plan = means.instalment
-    if plan is None or chosen.loan_ref is not None or not keepable(means.methods):
+    if plan is None or means.kept or chosen.loan_ref is not None or not keepable(means.methods):
         return ""
     return consent_words(plan.plan_reference)
 

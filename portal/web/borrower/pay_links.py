@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
@@ -56,7 +57,7 @@ def make(borrower: SignedInBorrower) -> Any:
         loan_ref=loan_ref or None,
         kind=form.kind.data or "",
         limit=form.amount.money,
-        days=whole_number(form.days.data),
+        days=whole_number(unicodedata.normalize("NFKC", form.days.data or "").strip()),
         label=form.label.data or "",
         form_key=request.form.get("form_key", "")[:64],
     )

@@ -152,7 +152,7 @@ def test_then_and_charged_and_paid_make_now(client: FlaskClient, lin: int) -> No
     ):
         assert words in text
     details = text_of(client, "/my/since/N-LIN")
-    assert "2026-10-15 Interest posted L-LIN-1 · L-LIN-1-1 100.00" in details
+    assert "Interest posted 2026-10-15 · L-LIN-1 · L-LIN-1-1 100.00" in details
     assert "Total 200.00" in details
 
 

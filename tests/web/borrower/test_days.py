@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -30,14 +31,14 @@ def lin(client: FlaskClient, database: Database, keys: Keys) -> str:
 
 def test_a_past_day_has_the_entries_up_to_it(client: FlaskClient, lin: str) -> None:
     text = text_of(client, "/my/balance/on?on=2026-10-14")
-    assert "Due on 14 October 2026 ¥18,000.00" in text
+    assert "Due by 14 October 2026 ¥18,000.00" in text
     assert "486 days overdue" in text
-    assert "Interest" not in text.split("Due on 14 October 2026")[1].split("Loan accounts")[0]
+    assert "Interest" not in text.split("Due by 14 October 2026")[1].split("Loan accounts")[0]
 
 
 def test_a_day_to_come_adds_no_interest_and_says_what_it_may_be(client: FlaskClient, lin: str) -> None:
     text = text_of(client, "/my/balance/on?on=2027-01-10")
-    assert "Due on 10 January 2027 ¥18,270.00" in text
+    assert "Due by 10 January 2027 ¥18,270.00" in text
     assert "an estimate, not owed before the bank posts it" in text
     assert "L-LIN-1 since 15 October 2026" in text
     assert "Estimate 696.00" in text
@@ -75,6 +76,16 @@ def test_the_settlement_figure_and_a_day_later(client: FlaskClient, lin: str) ->
     assert "Each day later adds about 6.00." in first
     assert "Partly an estimate" in first
     assert "The bank takes no fee for paying early." in first
+
+
+def test_the_settlement_figure_can_be_paid_as_it_stands(client: FlaskClient, lin: str) -> None:
+    page = client.get("/my/loans/L-LIN-1/settlement").text
+    (transfer,) = re.findall(r'href="([^"]+/transfer/L-LIN-1[^"]*)"', page)
+    online = client.get("/my/pay/check?what=other&amount=12336&loan=L-LIN-1").text
+
+    assert "¥12,336.00" in text_of(client, transfer)
+    assert "at most what is posted can be paid: 12,120.00" in text_of(client, "/my/loans/L-LIN-1/settlement")
+    assert "At most ¥12,120.00 is left to pay there." in online
 
 
 def test_somebody_elses_loan_has_no_settlement(
@@ -121,7 +132,7 @@ def test_since_a_statement_what_was_posted_the_same_day_too(
     assert "You paid 1 entry, how worked out − 100.00" in text
     assert "Due now 20 November 2026 12,060.00" in text
     assert "Paid ahead, or not in the figure then" not in text
-    assert "2026-11-20 Payment taken back L-LIN-1 · X-1 40.00" in text
+    assert "Payment taken back 2026-11-20 · L-LIN-1 · X-1 40.00" in text
 
 
 def test_a_loan_whose_rate_changed_says_so(client: FlaskClient, database: Database, lin: str) -> None:

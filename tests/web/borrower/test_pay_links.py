@@ -56,6 +56,13 @@ def test_a_link_is_made_shown_with_its_code_and_taken_back(person: Lin) -> None:
     assert "Taken back" in person.get(made.headers["Location"]).text
 
 
+def test_the_days_are_read_as_people_type_them(person: Lin) -> None:
+    made = person.make(days=" ７ ")
+
+    assert made.status_code == 303
+    assert "27 November 2026" in person.get(made.headers["Location"]).text
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

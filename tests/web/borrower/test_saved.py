@@ -72,6 +72,7 @@ def test_what_is_ticked_is_kept_shown_and_stopped_in_one_tap(
     sandbox.book.pay(begun.rpartition("/")[2], "alipay", "pay", UNHEARD)
     checkout.read_events(app_with_pay.extensions["portal"])
     plan = text_of(client, "/my/plan")
+    again = text_of(client, "/my/pay/check?what=plan")
     (stop,) = re.findall(r'action="([^"]+/saved/stop)"', plan)
     stopped = client.post(stop, data={"csrf_token": csrf}, follow_redirects=True).get_data(as_text=True)
 
@@ -82,6 +83,8 @@ def test_what_is_ticked_is_kept_shown_and_stopped_in_one_tap(
     assert f"takes each instalment of plan {made.reference}" in plan
     assert "Nothing is taken automatically any more." in stopped
     assert "Stop paying automatically" not in stopped
+    assert 'name="save"' not in again
+    assert 'name="save"' in text_of(client, "/my/pay/check?what=plan")
     with sqlite_database.read() as connection:
         assert connection.scalar(select(SavedMethod.state)) == "revoked"
 
