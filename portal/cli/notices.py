@@ -99,7 +99,14 @@ def _send_all(portal: Installation, demonstration: Mapping[int, bool]) -> tuple[
 
 def _send_some(portal: Installation, demonstration: Mapping[int, bool], after_id: int) -> Sent:
     bank = portal.settings.bank
-    sending = Sending(portal.settings.base_url.rstrip("/"), bank.links_in_sms, bank.zone)
+    sending = Sending(
+        portal.settings.base_url.rstrip("/"),
+        bank.links_in_sms,
+        bank.zone,
+        bank.sms_signature,
+        bank.host,
+        bank.phone,
+    )
     return portal.db.write(
         lambda session: operations.send(
             session,

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TextIO
 
 import click
+from sqlalchemy.orm import Session
 
+from portal.access import codes
 from portal.audit import Actor
 from portal.cli import installation
 from portal.cli.groups import CannotRun
 from portal.cli.notices import group as group
 from portal.installation import Portal
 from portal.notices import operations
+from portal.notices.indexing import Printed, keep_printed
 from portal.notices.letter_paper import Paper, made
 from portal.notices.printable import CHANNELS, NotPrintable, Printable, printable, waiting_for_paper
 from portal.papers.letters import IncompleteLetter
@@ -48,7 +51,7 @@ class _Run:
     """One run of a batch: what was printed since the last entry in the record, and what was not."""
 
     printed: int = 0
-    unrecorded: list[int] = field(default_factory=list)
+    unrecorded: list[Printed] = field(default_factory=list)
     refused: list[NotPrintable] = field(default_factory=list)
 
 
@@ -107,13 +110,13 @@ def _check_key(portal: Portal) -> None:
 
 def _print_one(portal: Portal, code: str, language: str | None, out: Path | None) -> None:
     try:
-        notice, paper, _spoken = _paper(portal, code, language)
+        notice, paper, spoken = _paper(portal, code, language)
     except NotPrintable as error:
         click.echo(_words(error), err=True)
         raise SystemExit(1) from None
     file = out or Path(f"{notice.notice_ref}.pdf")
     _write(file, paper.pdf)
-    _record(portal, [notice.notice_id])
+    _record(portal, [_words_of(notice, paper, spoken)])
     click.echo(str(file))
 
 
@@ -149,7 +152,7 @@ def _print_into(
     file = folder / f"{notice.notice_ref}.pdf"
     _write(file, paper.pdf)
     run.printed += 1
-    run.unrecorded.append(notice.notice_id)
+    run.unrecorded.append(_words_of(notice, paper, spoken))
     return (notice.notice_ref, file.name, hashlib.sha256(paper.pdf).hexdigest(), spoken)
 
 
@@ -177,16 +180,24 @@ def _paper(portal: Portal, asked: str, language: str | None) -> tuple[Printable,
     return notice, paper, spoken
 
 
-def _record(portal: Portal, notice_ids: list[int]) -> None:
-    """Put what was printed on record and forget it here."""
-    if not notice_ids:
+def _words_of(notice: Printable, paper: Paper, language: str) -> Printed:
+    """What is kept of a paper: its words, for whoever pastes them."""
+    return Printed(notice.notice_id, language, codes.grouped(notice.minted.code), paper.forms, paper.names)
+
+
+def _record(portal: Portal, papers: list[Printed]) -> None:
+    """Put what was printed on record, with its words, and forget it here."""
+    if not papers:
         return
-    portal.db.write(
-        lambda session: operations.record_printed(
-            session, notice_ids, key_id=portal.signer.key_id, now=portal.clock.now()
-        )
-    )
-    notice_ids.clear()
+
+    def unit(session: Session) -> None:
+        now = portal.clock.now()
+        keep_printed(session, papers, keys=portal.keys, now=now)
+        ids = [paper.notice_id for paper in papers]
+        operations.record_printed(session, ids, key_id=portal.signer.key_id, now=now)
+
+    portal.db.write(unit)
+    papers.clear()
 
 
 def _write(path: Path, content: bytes) -> None:

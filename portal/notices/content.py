@@ -17,19 +17,22 @@ from enum import StrEnum
 from pathlib import Path
 
 from portal.access import codes
-from portal.notices.folding import changes_order, fold
+from portal.notices.folding import changes_order, fold, fold_lines
+from portal.notices.printed import unlabelled
 
 #: Digest of something particular: (kind, canonical text) -> keyed digest.
 Digest = Callable[[str, str], str]
 
 #: Nobody is sent more than this; what is longer is not compared at all, because a part of it would not be.
-LONGEST = 4_000
+LONGEST = 8_000
 #: Of a text that was cut off, the share of our words that must be there to call it ours.
 ENOUGH = 0.5
 #: A place in a skeleton: slots of the text we sent are counted up from here.
 SLOT = 0xE000
 MOST_SLOTS = 512
-_NAME_MOST = 60
+#: Where a page of a paper ends, in a skeleton; folding leaves no such character in what is pasted.
+PAGE = "\ue7ff"
+_NAME_MOST = 120
 _MANGLINGS = Path(__file__).with_name("data") / "manglings.toml"
 #: A run that may be particular: letters and digits, joined by the marks of an address or a number.
 _RUN = r"(?:[a-z]{2,10}://)?[a-z0-9]+(?:[.\-/:@?&=_%+,#~]+[a-z0-9]+)*/?"
@@ -42,8 +45,11 @@ _AMOUNT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\.[0-9]{1,2}|[0-9]{1,3
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}")
 _DIGITS = re.compile(r"[0-9]+(?:-[0-9]+)*")
 _LINK = re.compile(r"[a-z]\.[a-z]|://|[a-z]/")
-_STAND_INS = {"{code}": "zq0code0qz", "{link}": "zq0link0qz", "{name}": "zq0name0qz"}
-_HAN_NAME = "龘龖龘"
+_STAND_INS = {"{code}": "zq0code0qz", "{link}": "zq0link0qz", "\f": "zq0page0qz"}
+#: A line that ends within something particular is looked for this many times.
+_MOST_BREAKS = 3
+#: What folding made of a mark because a line ended after it.
+_AT_LINE_END = {"。": ".", "，": ",", "：": ":", "？": "?"}
 
 
 class Outcome(StrEnum):
@@ -75,6 +81,10 @@ class Sent:
     skeleton: str
     slots: tuple[Slot, ...]
     base: str
+    #: only a part of what was sent, such as one page of a letter
+    is_part: bool = False
+    #: of a paper: lines of ours that may stand anywhere, and are not among the words; see printed.py
+    labels: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
@@ -145,32 +155,42 @@ def is_particular(run: str) -> bool:
     return not run.isalpha() and (any(c.isdigit() for c in run) or kind_of(run) == "link")
 
 
-def sent(text: str, *, base: str, name: str, code_digest: str, token_digest: str, digest: Digest) -> Sent:
-    """The pieces of a text of ours with its placeholders {code} and {link}; `name` is a slot wherever it
-    stands. Raises ValueError for a text with more particulars than a skeleton has room for."""
-    name_stands_for = _STAND_INS["{name}"] if name.isascii() else _HAN_NAME
-    filled = text.replace(name, name_stands_for) if name else text
-    for placeholder in ("{code}", "{link}"):
-        filled = filled.replace(placeholder, _STAND_INS[placeholder])
-    slots: list[Slot] = []
-    ready = {
+def sent(
+    text: str, *, base: str, names: Sequence[str], code_digest: str, token_digest: str, digest: Digest
+) -> Sent:
+    """The pieces of a text of ours with its placeholders {code} and {link}; each of `names` is a slot wherever it
+    stands, and a form feed is PAGE. Raises ValueError for a text with more particulars than a skeleton has room for."""
+    filled, slots = text, list[Slot]()
+    ready: dict[str, Slot] = {
         _STAND_INS["{code}"]: Slot("code", code_digest),
         _STAND_INS["{link}"]: Slot("own", token_digest),
-        name_stands_for: Slot("name", digest("name", fold(name))),
     }
+    for number, name in enumerate(sorted(filter(None, names), key=len, reverse=True)):
+        stand_in = f"zq{number}name{number}qz" if name.isascii() else f"龘{'龖' * (number + 1)}龘"
+        filled = _broken(name).sub(stand_in, filled)
+        ready[stand_in] = Slot("name", digest("name", fold(name)))
+    for placeholder, stand_in in _STAND_INS.items():
+        filled = filled.replace(placeholder, f"\n{stand_in}\n" if placeholder == "\f" else stand_in)
 
     def replaced(found: re.Match[str]) -> str:
         run = found.group()
         slot = ready.get(run)
+        if run == _STAND_INS["\f"]:
+            return PAGE
         if slot is None and not is_particular(run):
             return run
         slots.append(slot or Slot(kind_of(run), digest(kind_of(run), canonical(kind_of(run), run))))
         return chr(SLOT + len(slots) - 1)
 
-    skeleton = re.sub(f"{_HAN_NAME}|{'|'.join(_STAND_INS.values())}|{_RUN}", replaced, fold(filled))
+    skeleton = re.sub(f"龘龖+龘|{'|'.join(_STAND_INS.values())}|{_RUN}", replaced, fold(filled))
     if len(slots) > MOST_SLOTS:
         raise ValueError("too many particulars in one text")
     return Sent(skeleton, tuple(slots), fold(base))
+
+
+def _broken(name: str) -> re.Pattern[str]:
+    """A name or an address wherever it stands, also over two lines."""
+    return re.compile(r"\s*".join(re.escape(character) for character in name if not character.isspace()))
 
 
 def codes_in(folded: str) -> tuple[str, ...]:
@@ -208,22 +228,34 @@ def compare(
     if len(pasted) > LONGEST or changes_order(pasted):
         return Outcome.ALTERED
     best = Outcome.ALTERED
-    for reading in _readings(pasted, folded):
+    for reading, labels in _readings(pasted, folded, {one.labels for one in ours}):
         for one in ours:
+            if one.labels != labels:
+                continue
             for begin, end in bodies(reading, one.signature, digest, sender_digest):
                 found = _walk(reading[begin:end], one, digest)
-                if found is Outcome.AS_SENT:
+                if found is Outcome.AS_SENT and not one.is_part:
                     return found
+                found = Outcome.CUT if found is Outcome.AS_SENT else found
                 best = min(best, found, key=_RANK.__getitem__)
     return best
 
 
-def _readings(pasted: str, folded: str) -> Iterator[str]:
-    """A line may end between two words, or where a printer or program broke a long number or address."""
-    yield folded or fold(pasted)
+def _readings(
+    pasted: str, folded: str, labels: set[tuple[str, ...]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A line may end between two words, or where a printer or program broke a long number or address, or
+    sometimes here and sometimes there. And a paper without the lines of it that may stand anywhere."""
+    yield folded or fold(pasted), ()
     joined = without_breaks(pasted)
     if joined != pasted:
-        yield fold(joined)
+        lines = fold_lines(pasted)
+        yield fold(joined), ()
+        yield lines, ()
+        for some in filter(None, labels):
+            without = unlabelled(lines, some)
+            if without is not None:
+                yield without, some
 
 
 def without_breaks(pasted: str) -> str:
@@ -233,22 +265,45 @@ def without_breaks(pasted: str) -> str:
 
 def _walk(body: str, one: Sent, digest: Digest) -> Outcome:
     """Along the pieces of `one` for as long as `body` is the same. A last stop may be there or not; one where
-    our text goes on was put there by somebody."""
-    own = one.own
+    our text goes on was put there by somebody. A line end in `body` stands for a space or for nothing."""
+    own, has_lines = one.own, "\n" in body
+    body = body.strip("\n") if has_lines else body
     pieces, at = _pieces(own), 0
     for number, piece in enumerate(pieces):
         if isinstance(piece, str):
+            if has_lines:
+                ended = _along(body, at, piece)
+                if ended < 0:
+                    return Outcome.ALTERED if ended < -1 else _ended(body, own, at)
+                at = ended
+                continue
             if not body.startswith(piece, at):
                 return _ended(body, own, at) if piece.startswith(body[at:]) else Outcome.ALTERED
             at += len(piece)
-        elif at == len(body):
+            continue
+        at += len(body[at:]) - len(body[at:].lstrip("\n")) if has_lines else 0
+        if at == len(body):
             return _ended(body, own, at)
+        following = pieces[number + 1] if number + 1 < len(pieces) else ""
+        at = _past(body, at, one.slots[piece], following, one.base, digest)
+        if at < 0:
+            return Outcome.ALTERED
+    return Outcome.AS_SENT if body[at:] in ("", "。", ".") else Outcome.ALTERED
+
+
+def _along(body: str, at: int, words: str) -> int:
+    """Where `words` end in a body with line ends; -1 where the body ends first, -2 where it says something else."""
+    here = 0
+    while here < len(words):
+        if at == len(body):
+            return -1
+        if body[at] == words[here]:
+            at, here = at + 1, here + 1
+        elif body[at] == "\n":
+            at, here = at + 1, here + (words[here] == " ")
         else:
-            following = pieces[number + 1] if number + 1 < len(pieces) else ""
-            at = _past(body, at, one.slots[piece], str(following), one.base, digest)
-            if at < 0:
-                return Outcome.ALTERED
-    return Outcome.AS_SENT if body[at:] in ("", "。") else Outcome.ALTERED
+            return -2
+    return at
 
 
 def _ended(body: str, own: str, at: int) -> Outcome:
@@ -256,15 +311,30 @@ def _ended(body: str, own: str, at: int) -> Outcome:
     return Outcome.CUT if len(body) >= ENOUGH * len(own) and at else Outcome.TOO_LITTLE
 
 
-def _past(body: str, at: int, slot: Slot, following: str, base: str, digest: Digest) -> int:
+def _past(body: str, at: int, slot: Slot, following: str | int, base: str, digest: Digest) -> int:
     """Where what fills `slot` ends in `body`; -1 where something else stands there."""
     if slot.kind == "name":
         return _past_name(body, at, slot, following, digest)
     pattern = {"code": CODE, "own": own_link(base)}.get(slot.kind, RUN)
     found = pattern.match(body, at)
-    if found is None:
-        return -1
-    return found.end() if value_digest(slot.kind, found, digest) == slot.digest else -1
+    if found is not None and value_digest(slot.kind, found, digest) == slot.digest:
+        return found.end()
+    return _past_breaks(body, at, slot, pattern, digest) if "\n" in body[at : at + _NAME_MOST] else -1
+
+
+def _past_breaks(body: str, at: int, slot: Slot, pattern: re.Pattern[str], digest: Digest) -> int:
+    """As `_past`, where lines end within what fills the slot."""
+    near, gone = body[at : at + 2 * _NAME_MOST], 0
+    while gone < _MOST_BREAKS and "\n" in near:
+        place = near.index("\n")
+        last = _AT_LINE_END.get(near[place - 1], near[place - 1]) if place else ""
+        near, gone = near[: max(0, place - 1)] + last + near[place + 1 :], gone + 1
+        found = pattern.match(near)
+        if found is None or found.end() < place:
+            return -1
+        if value_digest(slot.kind, found, digest) == slot.digest:
+            return at + found.end() + gone
+    return -1
 
 
 def value_digest(kind: str, found: re.Match[str], digest: Digest) -> str:
@@ -277,14 +347,32 @@ def value_digest(kind: str, found: re.Match[str], digest: Digest) -> str:
     return digest(kind, canonical(kind, run)) if kind_of(run) == kind else ""
 
 
-def _past_name(body: str, at: int, slot: Slot, following: str, digest: Digest) -> int:
+def _past_name(body: str, at: int, slot: Slot, following: str | int, digest: Digest) -> int:
     """A name ends where our next words begin; the last piece's ends with the text."""
-    end = len(body) if not following else body.find(following[:2], at + 1, at + _NAME_MOST)
-    while end > at:
-        if digest("name", body[at:end]) == slot.digest:
-            return end
-        end = body.find(following[:2], end + 1, at + _NAME_MOST) if following else -1
+    for end in _name_ends(body, at, following):
+        name = body[at:end].rstrip(" \n")
+        if slot.digest in _name_digests(name, digest):
+            return at + len(name)
     return -1
+
+
+def _name_ends(body: str, at: int, following: str | int) -> Iterator[int]:
+    if following == "":
+        yield len(body)
+    elif isinstance(following, int):  # something particular follows at once: only trying tells where
+        yield from range(at + 1, min(len(body), at + _NAME_MOST))
+    else:
+        first = following.lstrip(" ")[:1]
+        for end in range(at + 1, min(len(body), at + _NAME_MOST)):
+            if body[end] == first or (not first and body[end] in " \n"):
+                yield end
+
+
+def _name_digests(text: str, digest: Digest) -> Iterator[str]:
+    """Of a name as it stands there, and with its line ends read as spaces or as nothing."""
+    yield digest("name", text.replace("\n", ""))
+    if "\n" in text:
+        yield digest("name", text.replace("\n", " "))
 
 
 @functools.cache

@@ -40,8 +40,9 @@ _STOPS = re.compile(
     r"|(?<!\.)\.(?= |$)|(?<=[^\x00-\x7f])(?<!\.)\.(?![!-~])|(?<=[ ])\.(?![!-~])"
 )
 _STOP_OF = {",": "，", ".": "。", ":": "：", "!": "！", "?": "？"}
-#: A space counts only between two characters of ASCII, and there not between two digits.
-_SPACES = re.compile(r" +(?=[^\x00-\x7f])|(?<=[^\x00-\x7f]) +|(?<=[0-9]) +(?=[0-9])|^ +| +$")
+#: A space counts only between two characters of ASCII, and there not between two digits, unless the first ends an
+#: amount: in a row of a table the next one begins.
+_SPACES = re.compile(r" +(?=[^\x00-\x7f])|(?<=[^\x00-\x7f]) +|(?<=[0-9])(?<!\.[0-9][0-9]) +(?=[0-9])|^ +| +$")
 _RUNS = re.compile(r"(?<= ) +")
 
 
@@ -99,6 +100,15 @@ def fold(text: str) -> str:
 
 def _stop(found: re.Match[str]) -> str:
     return _STOP_OF[found.group()]
+
+
+def fold_lines(text: str) -> str:
+    r"""As `fold`, line by line; the lines that say something, with a line end between.
+
+    >>> fold_lines("Sign in at\n my.harbour.example \n\n。")
+    'sign in at\nmy.harbour.example\n。'
+    """
+    return "\n".join(filter(None, map(fold, text.splitlines())))
 
 
 def fold_with_places(text: str) -> tuple[str, list[int]]:

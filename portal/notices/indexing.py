@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,8 @@ from portal.keys import Keys
 from portal.notices import content
 from portal.notices.content import Sent
 from portal.notices.models import Notice
-from portal.notices.texts import NoticeText, Wording, digest_for, packed
+from portal.notices.printed import Forms
+from portal.notices.texts import NoticeText, Wording, digest_for, packed, packed_paper
 
 #: Notices in one transaction.
 CHUNK = 200
@@ -31,6 +32,17 @@ class _Made:
     wording: str
     digests: str
     sender_digest: str
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The words of one paper. `code` as it stands there; `names` are the persons and addresses among the words."""
+
+    notice_id: int
+    language: str
+    code: str
+    forms: Forms
+    names: tuple[str, ...]
 
 
 def index(session: Session, *, keys: Keys, now: datetime, limit: int = CHUNK) -> int:
@@ -51,13 +63,64 @@ def index_these(session: Session, notice_ids: Sequence[int], *, keys: Keys, now:
     _store(session, session.execute(_WITH_TEXT.where(Notice.id.in_(notice_ids))).all(), keys, now)
 
 
+def keep_printed(session: Session, papers: Sequence[Printed], *, keys: Keys, now: datetime) -> None:
+    """Store the words of these papers. One that was printed before with the same words changes nothing; with
+    others (a book that was corrected since) both are kept, because both may lie on a table."""
+    rows = session.execute(
+        select(NoticeText.notice_id, NoticeText.form, NoticeText.digests, Wording.digest)
+        .join(Wording, Wording.id == NoticeText.wording_id)
+        .where(NoticeText.notice_id.in_({paper.notice_id for paper in papers}))
+    )
+    kept: dict[tuple[int, str], tuple[str, str]] = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    fresh = []
+    for paper in papers:
+        made = _of_paper(paper, keys)
+        words = made.digests, keys.digest("notice.wording", made.wording)
+        forms = [paper.language, *(f"{paper.language}{number}" for number in range(2, 10))]
+        if any(kept.get((paper.notice_id, form)) == words for form in forms):
+            continue
+        form = next((form for form in forms if (paper.notice_id, form) not in kept), None)
+        if form is not None:
+            kept[paper.notice_id, form] = words
+            fresh.append(replace(made, form=form))
+    _put(session, fresh, keys, now)
+
+
+def keep_sms(
+    session: Session, texts: Mapping[int, str], senders: Mapping[int, str], *, keys: Keys, now: datetime
+) -> None:
+    """Store texts in English, with their placeholders, as they are sent; the bank's own are stored with the code."""
+    made = []
+    for notice_id, text in texts.items():
+        digest = digest_for(keys, notice_id)
+        wording, digests = packed(_sent(text, [], digest))
+        made.append(_Made(notice_id, "sms_en", wording, digests, _sender(senders[notice_id], digest)))
+    _put(session, made, keys, now)
+
+
+def _of_paper(paper: Printed, keys: Keys) -> _Made:
+    digest = digest_for(keys, paper.notice_id)
+    whole, bare = (
+        _sent(text.replace(paper.code, "{code}"), paper.names, digest)
+        for text in (paper.forms.whole, paper.forms.bare)
+    )
+    return _Made(paper.notice_id, paper.language, *packed_paper(whole, bare, paper.forms.labels), "")
+
+
+def _sender(number: str, digest: content.Digest) -> str:
+    return digest("phone", content.canonical("phone", number)) if number else ""
+
+
 _WITH_TEXT = select(
     Notice.id, Notice.body, Notice.body_without_link, Notice.sender, Borrower.name_sealed
 ).join(Borrower, Borrower.id == Notice.borrower_id)
 
 
 def _store(session: Session, rows: Sequence[Any], keys: Keys, now: datetime) -> None:
-    made = [text for row in rows for text in _made(row, keys)]
+    _put(session, [text for row in rows for text in _made(row, keys)], keys, now)
+
+
+def _put(session: Session, made: Sequence[_Made], keys: Keys, now: datetime) -> None:
     if not made:
         return
     wording_ids = _wording_ids(session, keys, {text.wording for text in made}, now)
@@ -79,17 +142,17 @@ def _store(session: Session, rows: Sequence[Any], keys: Keys, now: datetime) -> 
 def _made(row: Any, keys: Keys) -> Iterator[_Made]:
     digest = digest_for(keys, row.id)
     name = keys.unseal("borrower.name", row.name_sealed)
-    sender = digest("phone", content.canonical("phone", row.sender)) if row.sender else ""
+    sender = _sender(row.sender, digest)
     for form, body in {"link": row.body, "plain": row.body_without_link}.items():
         if form == "plain" and body == row.body:
             continue
-        wording, digests = packed(_sent(body, name, digest))
+        wording, digests = packed(_sent(body, [name], digest))
         yield _Made(row.id, form, wording, digests, sender)
 
 
-def _sent(body: str, name: str, digest: content.Digest) -> Sent:
+def _sent(body: str, names: Sequence[str], digest: content.Digest) -> Sent:
     """The digests of code and link are those of the notice's face, and are not stored twice."""
-    return content.sent(body, base="", name=name, code_digest="", token_digest="", digest=digest)
+    return content.sent(body, base="", names=names, code_digest="", token_digest="", digest=digest)
 
 
 def _wording_ids(session: Session, keys: Keys, wordings: Iterable[str], now: datetime) -> Mapping[str, int]:

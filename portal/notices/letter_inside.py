@@ -57,7 +57,8 @@ def _table(_: Saying, notice: Printable) -> dict[str, Any]:
         stated = [_("What the bank states"), _.amount(notice.stated)]
         return {"columns": ["fill", "even"], "head": [unit, _("Total")], "rows": [stated]}
     made: dict[str, Any] = {
-        "columns": ["fill", "even", "even", "even", "even"],
+        # a product and its number stay on one line, in English too: whoever copies the table gets its rows
+        "columns": ["fill", *(["slim" if _.is_english else "even"] * 4)],
         "head": [unit, _("Principal"), _("Interest"), _("Penalties and charges"), _("Total")],
         "rows": [_row(_, loan) for loan in notice.loans],
     }

@@ -14,9 +14,11 @@ from portal.keys import Keys
 from portal.notices import offline
 from portal.notices.letter_words import Drawn, VisitFacts, letter
 from portal.notices.printable import Printable
+from portal.notices.printed import Forms, forms
+from portal.notices.saying import Saying
 from portal.papers import characters, qr
-from portal.papers.copying import words_of
-from portal.papers.letters import letter_data
+from portal.papers.copying import pages_of
+from portal.papers.letters import Letter, letter_data
 from portal.settings import Settings
 from portal.signing import Signer
 
@@ -29,11 +31,14 @@ _PAGE_NUMBER_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A letter as printed: the file, the signature in its second code, and the words it covers."""
+    """A letter as printed: the file, the signature in its second code, the words it covers, and those words in the
+    forms in which they are copied, with the names and addresses among them."""
 
     pdf: bytes
     jws: str
     text: str
+    forms: Forms
+    names: tuple[str, ...]
 
 
 def made(
@@ -50,8 +55,10 @@ def made(
     number = page_number(keys, notice)
     bank = settings.bank
 
-    def drawn(offline_text: str) -> bytes:
-        words = letter(notice, visit, bank, Drawn(link, qr.drawing(offline_text), number), language)
+    def worded(offline_text: str) -> Letter:
+        return letter(notice, visit, bank, Drawn(link, qr.drawing(offline_text), number), language)
+
+    def drawn(words: Letter) -> bytes:
         template, data = letter_data(words)
         spelled, lost = characters.spelled(data)
         if lost:
@@ -59,7 +66,9 @@ def made(
             log.warning("papers.not_drawn", kind=template, count=len(lost), reason=numbers)
         return papers.render(template, spelled, language=language, timestamp=notice.issued_at)
 
-    text = words_of(drawn(_PLACE))
+    words = worded(_PLACE)
+    pages = pages_of(drawn(words))
+    text = "\n".join(pages)
     jws = offline.sign(
         signer,
         issuer=bank.host,
@@ -68,7 +77,24 @@ def made(
         issued=notice.minted_at,
         expires=_end_of(notice, bank.zone),
     )
-    return Paper(drawn(jws), jws, text)
+    names = (notice.name, notice.address, *(name for name, _ in (visit.people if visit else ())))
+    copied = forms(pages, _labels(words), running=words.sheet["running"], total=Saying(language)("Total"))
+    return Paper(drawn(worded(jws)), jws, text, copied, _spelled(names))
+
+
+def _labels(words: Letter) -> tuple[str, ...]:
+    """What of a paper is no running text: other programs copy it in another place."""
+    bank, inside = words.sheet["bank"], words.inside
+    made = [words.cover.link.label, words.cover.offline.label, bank["name"], bank["other_name"]]
+    if inside is not None:
+        made += [inside.seal["top"], inside.seal["bottom"], *inside.table["head"]]
+    return tuple(made)
+
+
+def _spelled(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names as they are drawn: a character that no font has is drawn otherwise."""
+    spelled, _ = characters.spelled({"names": list(names)})
+    return tuple(spelled["names"])
 
 
 def page_number(keys: Keys, notice: Printable) -> str:

@@ -18,8 +18,9 @@ from portal.contacts.models import Hold
 from portal.contacts.queries import is_in_force
 from portal.keys import Keys
 from portal.messages import operations as messages
+from portal.notices import sms_words
 from portal.notices.faces import NoticeFace
-from portal.notices.indexing import index_these
+from portal.notices.indexing import index_these, keep_sms
 from portal.notices.models import Notice
 from portal.notices.wording import may_be_seen
 
@@ -37,11 +38,15 @@ class MintedCode:
 
 @dataclass(frozen=True)
 class Sending:
-    """How texts are made: the portal's own address, whether the bank sends links, and the bank's zone."""
+    """How texts are made: the portal's own address, whether the bank sends links, the bank's zone, and what a text
+    in English names: the registered name, the bank's host and number."""
 
     base_url: str
     links_in_sms: bool
     zone: str
+    signature: str
+    host: str
+    phone: str
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,7 @@ def send(
         .with_for_update(skip_locked=True, of=Notice)
     ).all()
     refused, done, queued = [], [], 0
+    keep_sms(session, *_english(rows, sending), keys=keys, now=now)
     for row in rows:
         if not may_be_seen(_body(row, sending)):
             refused.append(row.notice_ref)
@@ -221,25 +227,42 @@ def record_printed(session: Session, notice_ids: Sequence[int], *, key_id: str, 
 
 def _unsent(now: datetime, today: date) -> Any:
     held = exists(select(Hold.id).where(Hold.borrower_id == Notice.borrower_id, is_in_force(now)))
-    return select(
-        Notice.id,
-        Notice.notice_ref,
-        Notice.borrower_id,
-        Notice.body,
-        Notice.body_without_link,
-        Notice.code_sealed,
-        Notice.expires_on,
-        Notice.batch_sequence,
-    ).where(
-        Notice.channel == "sms",
-        Notice.status == "live",
-        Notice.expires_on >= today,
-        Notice.code_sealed.is_not(None),
-        ~held,
+    return (
+        select(
+            Notice.id,
+            Notice.notice_ref,
+            Notice.borrower_id,
+            Notice.body,
+            Notice.body_without_link,
+            Notice.code_sealed,
+            Notice.expires_on,
+            Notice.batch_sequence,
+            Notice.sender,
+            Borrower.language,
+        )
+        .join(Borrower, Borrower.id == Notice.borrower_id)
+        .where(
+            Notice.channel == "sms",
+            Notice.status == "live",
+            Notice.expires_on >= today,
+            Notice.code_sealed.is_not(None),
+            ~held,
+        )
     )
 
 
+def _english(rows: Sequence[Any], sending: Sending) -> tuple[dict[int, str], dict[int, str]]:
+    """The texts of those who read English, and the number that each is sent from."""
+    read = [row for row in rows if row.language == "en" and may_be_seen(_body(row, sending))]
+    return {row.id: _body(row, sending) for row in read}, {row.id: row.sender for row in read}
+
+
 def _body(row: Any, sending: Sending) -> str:
+    """The bank's text; whoever reads English gets ours, which says the same of any notice."""
+    if row.language == "en":
+        return sms_words.english(
+            sending.links_in_sms, signature=sending.signature, host=sending.host, phone=sending.phone
+        )
     body: str = row.body if sending.links_in_sms else row.body_without_link
     return body
 

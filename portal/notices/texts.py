@@ -6,7 +6,8 @@ links are slots. It is sealed at rest and kept open in the memory of a process t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.db import Base, BigId, Row
 from portal.keys import Keys
-from portal.notices.content import Digest, Sent, Slot
+from portal.notices.content import MOST_SLOTS, PAGE, SLOT, Digest, Sent, Slot
 from portal.notices.faces import NoticeFace
 from portal.notices.verification import Asked, Face
 from portal.ready import Ready
@@ -44,7 +45,8 @@ class NoticeText(Base):
 
     __tablename__ = "notice_text"
     notice_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    #: "link" (as sent with links) or "plain" (without); one row where both are the same
+    #: "link" (as the bank wrote it, with links) or "plain" (without), one row where both are the same; "sms_en"; and the
+    #: language of a paper that was printed, with a number where its words were others on another day
     form: Mapped[str] = mapped_column(String(8), primary_key=True)
     wording_id: Mapped[int] = mapped_column(ForeignKey("wording.id"), index=True)
     #: the keyed digest of each slot in its order, of this notice alone; "-" for its code and its own link
@@ -66,6 +68,10 @@ NOTHING = Texts(-1, (), "")
 #: Wordings kept open in one process; a bank has some hundreds.
 _MOST_KEPT = 2_000
 _kept: dict[str, tuple[tuple[str, ...], str]] = {}
+#: Between the forms of a paper, and its labels, in a wording.
+_FORMS = "\x1d"
+#: Between what is printed on one page and on the next: a space where both would run together.
+_WORD = re.compile(r"[a-z0-9]")
 
 
 def digest_for(keys: Keys, notice_id: int) -> Digest:
@@ -80,6 +86,14 @@ def digest_for(keys: Keys, notice_id: int) -> Digest:
         return keys.digest("notice.text", f"{notice_id}\0{kind}\0{value}")
 
     return digest
+
+
+def packed_paper(whole: Sent, bare: Sent, labels: Sequence[str]) -> tuple[str, str]:
+    """As `packed`, of a paper in its two forms; see printed.py. Its labels hold nothing particular."""
+    wording, digests = packed(whole)
+    if bare.slots == whole.slots:
+        wording = _FORMS.join((wording, bare.skeleton, *labels))
+    return wording, digests
 
 
 def packed(sent: Sent) -> tuple[str, str]:
@@ -116,8 +130,8 @@ def known_by(
 
 def decoy(base: str) -> tuple[Sent, ...]:
     """A text that nothing equals, to compare with where there is no notice: the same work."""
-    kinds, skeleton = next(iter(_kept.values()), (("code",), "\ue000"))
-    return (Sent(skeleton, tuple(Slot(kind, "") for kind in kinds), base.lower()),)
+    kinds, wording = next(iter(_kept.values()), (("code",), "\ue000"))
+    return tuple(_opened(wording, tuple(Slot(kind, "") for kind in kinds), base.lower()))
 
 
 _SELECT: Any = (
@@ -154,9 +168,32 @@ def _texts(rows: Sequence[tuple[Any, ...]], keys: Keys, base: str) -> dict[int, 
         slots = tuple(
             Slot(kind, own.get(kind, digest)) for kind, digest in zip(kinds, digests.split(" "), strict=True)
         )
-        ours.setdefault(notice_id, []).append(Sent(skeleton, slots, base.lower()))
+        ours.setdefault(notice_id, []).extend(_opened(skeleton, slots, base.lower()))
         senders[notice_id] = sender
     return {number: Texts(number, tuple(found), senders[number]) for number, found in ours.items()}
+
+
+def _opened(wording: str, slots: tuple[Slot, ...], base: str) -> Iterator[Sent]:
+    """What is compared: a text; of a paper its whole and each page, in order and without labels."""
+    skeleton, *more = wording.split(_FORMS)
+    for form, labels in ((skeleton, ()), *(((more[0], tuple(more[1:])),) if more else ())):
+        pages = form.split(PAGE)
+        yield Sent(_whole(pages), slots, base, labels=labels)
+        begin = 0
+        for page in pages if len(pages) > 1 else ():
+            count = sum(SLOT <= ord(character) < SLOT + MOST_SLOTS for character in page)
+            moved = page.translate({SLOT + begin + number: SLOT + number for number in range(count)})
+            yield Sent(moved.strip(" "), slots[begin : begin + count], base, True, labels)
+            begin += count
+
+
+def _whole(pages: Sequence[str]) -> str:
+    """The pages one after the other, with a space where two words would run together."""
+    made = pages[0]
+    for page in pages[1:]:
+        gap = " " if _WORD.match(page.lstrip(" ")) else ""
+        made = made.rstrip(" ") + gap + page.lstrip(" ")
+    return made
 
 
 def _open(keys: Keys, digest: str, sealed: bytes) -> tuple[tuple[str, ...], str]:

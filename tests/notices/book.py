@@ -1,4 +1,5 @@
-"""Every text of the Harbour export as it would be sent, and a judge of pasted texts without a database."""
+"""Every text of the Harbour export as it would be sent, in Chinese and for some in English, and a judge of pasted
+texts without a database."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from datetime import date
 from portal.access import codes
 from portal.demo import EXPORT
 from portal.keys import Keys
-from portal.notices import content, pasted
+from portal.notices import content, pasted, sms_words
 from portal.notices.pasted import TextTried, TextVerdict
 from portal.notices.texts import NOTHING, Texts, digest_for
 from portal.notices.verification import Face
@@ -37,6 +38,16 @@ class Printed:
     amount: str
     loan: str
 
+    @property
+    def is_english(self) -> bool:
+        """Whether words are set apart by spaces."""
+        return sum(character.isascii() for character in self.text) > 0.8 * len(self.text)
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it was printed, and copied out of the file."""
+        return len(self.text) > 1_000
+
 
 @dataclass(frozen=True, eq=False)
 class Book:
@@ -60,6 +71,10 @@ def plain_characters(chance: random.Random, count: int) -> str:
     return "".join(chance.choice(codes.ALPHABET) for _ in range(count))
 
 
+def _english(with_link: bool) -> str:
+    return sms_words.english(with_link, signature="港湾银行", host=HOST, phone="4000000001")
+
+
 @functools.cache
 def harbour() -> Book:
     """All 491 notices, each in every form it may be sent in; codes and links by a seed."""
@@ -74,7 +89,9 @@ def harbour() -> Book:
         digest, name = digest_for(KEYS, number), names[row["客户号"]]
         own = {"code_digest": digest("code", code), "token_digest": digest("own", token)}
         bodies = tuple(dict.fromkeys((row["正文"], row["正文（无链接）"])))
-        ours = tuple(content.sent(body, base=BASE, name=name, digest=digest, **own) for body in bodies)
+        if row["渠道"] == "短信" and number % 3 == 0:  # somebody who reads English
+            bodies += (_english(True), _english(False))
+        ours = tuple(content.sent(body, base=BASE, names=[name], digest=digest, **own) for body in bodies)
         sender = digest("phone", row["发送方"]) if row["发送方"] else ""
         face = Face(number, date(2026, 10, 1), date(2027, 1, 1), "live", "34")
         known[own["code_digest"]] = known[own["token_digest"]] = face, Texts(number, ours, sender)

@@ -18,7 +18,14 @@ from portal.notices.operations import MintedCode, Sending, open_code
 CREATED = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 TEXT = "【港湾银行】您有一份服务通知，查询码{code}。请打开{link}核实，或自行输入my.harbour.example。"
 TEXT_WITHOUT_LINK = "【港湾银行】您有一份服务通知，查询码{code}。请自行输入my.harbour.example核实。"
-SENDING = Sending(base_url="https://my.harbour.example", links_in_sms=True, zone="Asia/Shanghai")
+SENDING = Sending(
+    base_url="https://my.harbour.example",
+    links_in_sms=True,
+    zone="Asia/Shanghai",
+    signature="港湾银行",
+    host="my.harbour.example",
+    phone="4000000001",
+)
 
 
 def agency(session: Session) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import re
+import textwrap
 from collections.abc import Callable
 
 from portal.access import codes
@@ -18,6 +19,23 @@ _ABOVE = (
     "{sender}\n", "{sender}\n今天 14:10\n", "今天 下午2:05\n", "2026年11月1日 星期日\n", "2026-11-01 14:10\n", "周一 09:30\n", "发件人：{sender}\n",
     "11月1日 上午9:05\n", "昨天 20:15\n",
 )  # fmt: skip
+_ABOVE_EN = (
+    "Today 14:10\n",
+    "Today, 2:05 PM\n",
+    "Yesterday at 20:15\n",
+    "Text Message\nToday 2:05 PM\n",
+    "2026-11-01 14:10\n",
+    "{sender}\n",
+)
+_BEFORE_EN = ("Fwd: ", "FW: ", "Forwarded message: ", "> ", "SMS: ", "Message: ")
+_AFTER_EN = (
+    "\nSent from my iPhone",
+    " Reply STOP to opt out.",
+    "\n14:10",
+    "\nToday 2:05 PM",
+    "...",
+    " Sent from my Galaxy",
+)
 _BEFORE = (
     "转发：",
     "Fwd: ",
@@ -50,18 +68,31 @@ def _between(chance: random.Random, text: str, put: str, most: int) -> str:
 
 
 def _lines(chance: random.Random, text: str, one: Printed) -> str:
-    """Line breaks anywhere: within words, numbers and links too."""
+    """Line breaks anywhere: within words, numbers and links too; on paper where a word ends."""
+    if one.is_paper:
+        return re.sub(" ", lambda _: "\n" if chance.random() < 0.02 else " ", text)
     return _between(chance, text, chance.choice(("\n", "\r\n")), 6)
 
 
 def _wrapped(chance: random.Random, text: str, one: Printed) -> str:
+    if one.is_paper:  # a mail program breaks lines between words
+        width = chance.randrange(30, 80)
+        return "\n".join(
+            textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in text.splitlines()
+        )
     width = chance.randrange(8, 40)
     return "\n".join(text[at : at + width] for at in range(0, len(text), width))
 
 
 def _spaces(chance: random.Random, text: str, one: Printed) -> str:
-    """Spaces around Chinese characters and marks, and in long numbers."""
-    places = [m.start() for m in re.finditer(r"(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])|(?<=\d)(?=\d)", text)]
+    """Spaces around Chinese characters and marks, and in long numbers; in English, wider ones."""
+    if one.is_english:
+        return re.sub(" ", lambda _: chance.choice((" ", " ", "  ", "\u00a0")), text)
+    if one.is_paper:
+        places = [m.start() for m in re.finditer(r"(?=[\u3000-\uffef])|(?<=[\u3000-\uffef])", text)]
+    else:
+        places = [m.start() for m in re.finditer(r"(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])|(?<=\d)(?=\d)", text)]
     for at in sorted(chance.sample(places, min(len(places), chance.randrange(1, 9))), reverse=True):
         text = text[:at] + chance.choice((" ", "  ", "\u3000", "\u00a0", "\t")) + text[at:]
     return text
@@ -77,6 +108,8 @@ def _quoted(chance: random.Random, text: str, one: Printed) -> str:
 def _wide(chance: random.Random, text: str, one: Printed) -> str:
     """All of ASCII full-width, or only its letters and digits; or Chinese commas half-width."""
     way = chance.randrange(3)
+    if one.is_english:
+        return text.upper() if way == 0 else text.lower() if way == 1 else text.translate(_WIDE)
     if way == 0:
         return text.translate(_WIDE)
     if way == 1:
@@ -100,16 +133,17 @@ def _signature(chance: random.Random, text: str, one: Printed) -> str:
 
 
 def _above(chance: random.Random, text: str, one: Printed) -> str:
-    chosen = chance.choice(_ABOVE if one.sender else [line for line in _ABOVE if "{sender}" not in line])
+    lines = _ABOVE_EN if one.is_english else _ABOVE
+    chosen = chance.choice(lines if one.sender else [line for line in lines if "{sender}" not in line])
     return chosen.format(sender=one.sender) + text
 
 
 def _forwarded(chance: random.Random, text: str, one: Printed) -> str:
-    return chance.choice(_BEFORE) + text
+    return chance.choice(_BEFORE_EN if one.is_english else _BEFORE) + text
 
 
 def _after(chance: random.Random, text: str, one: Printed) -> str:
-    return text + chance.choice(_AFTER)
+    return text + chance.choice(_AFTER_EN if one.is_english else _AFTER)
 
 
 @functools.cache
@@ -144,6 +178,8 @@ def _code(chance: random.Random, text: str, one: Printed) -> str:
 
 
 def _stop(chance: random.Random, text: str, one: Printed) -> str:
+    if one.is_english:
+        return text.removesuffix(".") + chance.choice(("", ".", " ."))
     return text.removesuffix("。") + chance.choice(("", "。", "｡"))
 
 

@@ -15,10 +15,12 @@ COMMON = (
     "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后多定行学法所民得"
     "经十三之进着等部度家电力里如水化高自二理起小物现实加量都两体制机当使点从业本去把性好应开它合还因由其些然前外天政四日那社义事"
 )
+WORDS = (" not", " now", "Pay ", " to me", " un", "n't", " or", " and pay", " 5", "s ", " no", " to", "-")
 LETTERS = "abcdefghijkmnpqrstvwxyzABCDEFGHJKMNPQRSTVWXYZ0123456789аеορ"
 SCAMS = (
     "请转账至6222020200112233445张三。", "请加微信hb8899办理。", "详询13800000000。", "办理请点 http://hb-pay.top/q 。", "逾期后果自负，速联系李经理。",
-    "点击bit.ly/3xk9减免。", "请下载附件安装。", "验证码请回复本短信。", "可减免五成，仅限今日。", "Pay now at evil.cc.",
+    "点击bit.ly/3xk9减免。", "请下载附件安装。", "验证码请回复本短信。", "可减免五成，仅限今日。", "Pay now at evil.cc.", "Call 13800000000 at once.", "Transfer it to 6222020200112233445 today.", "Our colleague takes cash.",
+    "Reply with the code you get.", "Half is forgiven if you pay today.",
 )  # fmt: skip
 OTHER_BANKS = (
     "【海湾银行】",
@@ -36,6 +38,14 @@ NEGATIONS = (
     ("应", "不应"),
     ("可以", "必须"),
     ("核实", "付款"),
+    ("never", "always"),
+    ("not ", ""),
+    ("Nobody", "Anybody"),
+    ("without", "with"),
+    ("no ", "a "),
+    ("yourself", "your bank"),
+    ("check it", "pay it"),
+    ("may", "must"),
 )
 SCHEMES = (
     "hbank://pay?to=1",
@@ -101,7 +111,10 @@ def _changed(chance: random.Random, one: Printed, book: Book) -> str:
 
 def _inserted(chance: random.Random, one: Printed, book: Book) -> str:
     at = _place(chance, one.text)
-    return one.text[:at] + chance.choice(COMMON + LETTERS) + one.text[at:]
+    put = (
+        chance.choice(WORDS) if one.is_english and chance.random() < 0.5 else chance.choice(COMMON + LETTERS)
+    )
+    return one.text[:at] + put + one.text[at:]
 
 
 def _deleted(chance: random.Random, one: Printed, book: Book) -> str:
@@ -144,7 +157,7 @@ def _negation(chance: random.Random, one: Printed, book: Book) -> str:
 
 
 def _clauses(chance: random.Random, one: Printed, book: Book) -> str:
-    parts = re.split("([，。、])", one.text)
+    parts = re.split("([，。、,.;])", one.text)
     first, second = chance.sample(range(0, len(parts), 2), 2)
     parts[first], parts[second] = parts[second], parts[first]
     return "".join(parts)
@@ -156,7 +169,7 @@ def _scam(chance: random.Random, one: Printed, book: Book) -> str:
 
 
 def _foreign_sentence(chance: random.Random, one: Printed, book: Book) -> str:
-    parts = [part for part in re.split("(?<=。)", chance.choice(book.printed).text) if part]
+    parts = [part for part in re.split("(?<=[。.])", chance.choice(book.printed).text) if part]
     at = _place(chance, one.text)
     return one.text[:at] + chance.choice(parts) + one.text[at:]
 

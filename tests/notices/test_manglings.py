@@ -8,18 +8,22 @@ import random
 import pytest
 
 from portal.notices.pasted import TextVerdict
+from tests.notices import paper_book
 from tests.notices.book import OURS, harbour
 from tests.notices.manglings import KINDS, cut
 
 PROFILE = os.environ.get("PORTAL_TEST_PROFILE", "")
 PASTES = {"quick": 1_500, "soak": 200_000}.get(PROFILE, 12_000)
 CUTS = PASTES // 10
+#: The share of papers.
+PAPERS = 0.08
 pytestmark = pytest.mark.slow
 
 
 def test_honest_pastes_are_genuine() -> None:
-    book, chance, missed = harbour(), random.Random(5), []
+    books, chance, missed = (harbour(), paper_book.book()), random.Random(5), []
     for number in range(PASTES):
+        book = books[chance.random() < PAPERS]
         one = chance.choice(book.printed)
         text, chosen = one.text, [KINDS[number % len(KINDS)], *chance.sample(KINDS, chance.randrange(2))]
         for mangle in sorted(set(chosen), key=KINDS.index):

@@ -8,28 +8,34 @@ import random
 import pytest
 
 from portal.notices.links import LinkKind, kind_of, links_in
+from portal.notices.pasted import TextVerdict
+from tests.notices import paper_book
 from tests.notices.book import BASE, HOST, OURS, harbour
 from tests.notices.mutations import KINDS, Mutator, is_no_mutation, look_alikes
 
 PROFILE = os.environ.get("PORTAL_TEST_PROFILE", "")
 #: Changes of each kind; there are 18 kinds.
 EACH = {"quick": 170, "soak": 56_000}.get(PROFILE, 5_900)
+#: The share of letters and visit notices on paper among them: each is twenty times as long as a text message.
+PAPERS = 0.08
 SEED = int(os.environ.get("PORTAL_TEST_SEED", "4"))
 pytestmark = pytest.mark.slow
 
 
 def test_every_text_as_sent_is_genuine() -> None:
-    book = harbour()
+    book, papers = harbour(), paper_book.book()
 
-    assert len(book.printed) > 600
+    assert len(book.printed) > 680
     assert [one.text for one in book.printed if book.judge(one.text) not in OURS] == []
+    assert [one.text for one in papers.printed if papers.judge(one.text) is not TextVerdict.GENUINE] == []
 
 
 @pytest.mark.parametrize("mutate", KINDS, ids=lambda kind: kind.__name__.strip("_"))
 def test_no_change_of_a_genuine_text_is_genuine(mutate: Mutator) -> None:
-    book, chance = harbour(), random.Random(f"{mutate.__name__}{SEED}")
+    books, chance = (harbour(), paper_book.book()), random.Random(f"{mutate.__name__}{SEED}")
     tried, falsely = 0, []
     while tried < EACH:
+        book = books[chance.random() < PAPERS]
         one = chance.choice(book.printed)
         text = mutate(chance, one, book)
         if text == one.text:

@@ -218,7 +218,7 @@ def test_two_messages_in_one_cannot_be_told(sqlite_scene: Scene) -> None:
 
 
 def test_what_is_too_long_to_compare_is_not_half_compared(sqlite_scene: Scene) -> None:
-    page = sqlite_scene.paste(sqlite_scene.text() + " " * 4000 + "请转账至6217000000098765432")
+    page = sqlite_scene.paste(sqlite_scene.text() + " " * LONGEST + "请转账至6217000000098765432")
 
     assert verdict_in(page) == "Cannot tell"
 

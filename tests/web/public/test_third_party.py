@@ -10,6 +10,7 @@ import gzip
 import html
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def test_help_has_neutral_titles_and_addresses(scene: Scene, language: str) -> N
 def test_the_message_itself_names_no_debt(
     sqlite_database: Database, scene: Scene, keys: Keys, links: bool
 ) -> None:
-    sending = operations.Sending(SENDING.base_url, links, SENDING.zone)
+    sending = replace(SENDING, links_in_sms=links)
     sqlite_database.write(
         lambda session: operations.send(
             session, keys=keys, sending=sending, demonstration={}, now=CREATED, real_now=CREATED
