@@ -80,6 +80,12 @@ class PaymentView:
     extra_choice: ExtraChoice | None
     #: the instalments of the plan that it met
     counted: tuple[CountedView, ...] = ()
+
+    @property
+    def counted_total(self) -> Money:
+        """What of it counted for a plan."""
+        return Money.sum((part.amount for part in self.counted), self.amount.currency)
+
     #: taken with the way to pay that the borrower lets the bank keep
     by_saved: bool = False
     asked: Money | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urlencode, urljoin
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,9 +22,18 @@ from portal.accounts.operations import post_payment, post_waiver
 from portal.accounts.queries import balances_for
 from portal.dates import Clock
 from portal.db import Database
+from portal.gateways.stripe import Report
 from portal.keys import Keys
+from portal.money import Money
+from portal.plans.changes import Wish
+from portal.plans.queries import latest_negotiation_for
+from portal.plans.revisions import ChangeKind
+from portal.plans.terms import TermsRequest
 from portal.signing import Signer
 from tests import people
+from tests.payments.telling import begin, said, tell
+from tests.plans.test_changes import change
+from tests.plans.test_extra import plan_of
 from tests.reviews import cases
 from tests.web.borrower.plan_story import signed_in, story_of
 from tests.web.borrower.test_balance import notice
@@ -46,6 +55,13 @@ GIVEN = {
     "payment": "what somebody paid",
     "chosen": "what somebody typed",
     "difference": "worked out in its own line",
+    "proposed": "a payment of a plan that is proposed or offered; all of them together are the plan's sum, which is explained",
+    "listed": "what is due on the accounts listed right below, each of them explained",
+    "month": "of the month the borrower stated; the page of the situation adds it up",
+    "estimate": "what an instalment would then come to, before anything is paid",
+    "words": "the agreement in the words that are signed; its figures are explained beside it",
+    "placed": "what a payment paid of one part; the table adds up to the payment",
+    "then": "what was left right after a payment, as its receipt says it",
 }
 AMOUNT = re.compile(r"(?:([+−-])\s?)?[¥$€]?\s?(\d{1,3}(?:,\d{3})*\.\d{2})(?![\d%])")
 VOID = {"meta", "link", "input", "br", "img", "path", "rect", "circle", "hr", "use", "line"}
@@ -125,11 +141,11 @@ def amounts(tree: Node) -> Iterator[tuple[Node, int]]:
             found = AMOUNT.search(node.text)
             if found:
                 yield node, minor(found)
-        elif not any(isinstance(child, Node) for child in node.children):
-            if any(one.tag == "span" and one.attrs.get("class") == "m" for one in node.up()):
-                continue
-            for found in AMOUNT.finditer(node.text):
-                yield node, minor(found)
+        elif not any(one.tag == "span" and one.attrs.get("class") == "m" for one in node.up()):
+            for words in node.children:
+                if isinstance(words, str):
+                    for found in AMOUNT.finditer(words):
+                        yield node, minor(found)
 
 
 def sums(tree: Node) -> dict[str, int]:
@@ -148,19 +164,20 @@ def sums(tree: Node) -> dict[str, int]:
 
 def added(table: Node) -> int:
     """What the rows of a sum add up to; that is its foot, or the page is wrong."""
+    column = int(table.attrs["data-sum"] or -1)
     body = [row for part in table.all() if part.tag == "tbody" for row in part.all() if row.tag == "tr"]
-    rows = [minor(last) for row in body if (last := last_amount(row)) is not None]
+    rows = [minor(last) for row in body if (last := amount_in(row, column)) is not None]
     foot = next(part for part in table.all() if part.tag == "tfoot")
-    whole = last_amount(foot)
+    whole = amount_in(foot, column)
     assert whole is not None
     assert sum(rows) == minor(whole), f"{rows} is not {minor(whole)}: {table.text}"
     return minor(whole)
 
 
-def last_amount(row: Node) -> re.Match[str] | None:
-    """The amount in the last cell of a row."""
+def amount_in(row: Node, column: int = -1) -> re.Match[str] | None:
+    """The amount in the last cell of a row, or in another one that the table names."""
     cells = [one for one in row.all() if one.tag == "td"]
-    return AMOUNT.search(cells[-1].text) if cells else None
+    return AMOUNT.search(cells[column].text) if cells else None
 
 
 @dataclass
@@ -309,6 +326,63 @@ def test_every_amount_of_the_borrower_leads_to_a_sum_that_is_it(sqlite_app: Flas
     assert walk.given <= set(GIVEN)
     assert walk.checked > 1_000
     assert len(walk.pages) > 120
+
+
+def test_every_amount_of_a_plan_from_proposal_to_change_leads_to_a_sum_that_is_it(sqlite_app: Flask) -> None:
+    story = story_of(sqlite_app)
+    client, _ = signed_in(sqlite_app, story)
+    client.set_cookie("language", "en")
+    asked = {"count": 12, "upfront": "1000", "plan": "own", "waive": "fee", "frequency": "monthly", "day": 18}
+    walk = Walk(client)
+    wrong = [
+        *walk.page("/my/plan/propose"),
+        *walk.page(f"/my/plan/propose?{urlencode(asked)}"),
+        *walk.page(f"/my/plan/propose/check?{urlencode(asked)}"),
+        *walk.page("/my/plan/propose?plan=own&amount=50.00"),
+    ]
+    sent = story.propose(TermsRequest(count=12, upfront=Money(100_000, "CNY"), waive=("fee",)))
+    wrong += [*walk.page(f"/my/plan/receipt/{sent.reference}"), *walk.page("/my/plan/negotiation")]
+    offer = story.terms(TermsRequest(count=24, waive=("fee", "penalty_interest")))
+    story.counter(sent.proposal_id, offer)
+    with story.database.read() as connection:
+        case = latest_negotiation_for(connection, story.lin)
+    assert case is not None
+    pages = ["/my/plan/negotiation", f"/my/plan/negotiation/decline/{case.current.reference}"]
+    pages += [f"/my/plan/accept/{case.current.reference}{end}" for end in ("", "/confirm")]
+    wrong += [one for page in pages for one in walk.page(page)]
+    made = story.accept(case.current.id, offer, version=1)
+    change(story, Wish(ChangeKind.SKIP))
+    (reference,) = [one.reference for one in plan_of(story).changes]
+    pages = ["", "/change", "/change/check?what=skip", f"/change/{reference}", f"/agreement/{made.reference}"]
+    wrong += [one for page in pages for one in walk.page(f"/my/plan{page}")]
+
+    assert wrong == [], "\n".join(wrong)
+    assert walk.given <= set(GIVEN)
+    assert walk.checked > 250
+
+
+def test_every_amount_of_a_payment_leads_to_a_sum_that_is_it(sqlite_app: Flask) -> None:
+    story = story_of(sqlite_app)
+    client, _ = signed_in(sqlite_app, story)
+    client.set_cookie("language", "en")
+    story.plan()
+    ways = begin(story.database, story.lin, 300_000, loan_ref=None, form_key="plan")
+    loan = begin(story.database, story.lin, 70_000, form_key="loan", session_id="cs_2")
+    walk, wrong = Walk(client), []
+    for number, attempt in enumerate((ways, loan)):
+        wrong += walk.page(f"/my/pay/{attempt.reference}")
+        paid = said(attempt, Report.PAID, event_id=f"evt_{number}", intent_id=f"pi_{number}")
+        tell(story.database, story.keys, paid)
+        wrong += walk.page(f"/my/pay/{attempt.reference}")
+        wrong += walk.page(f"/my/pay/{attempt.reference}/receipt")
+    choices = ("what=plan", "what=other&amount=4000.00&loan=plan", "what=due:L-LIN-1")
+    pages = [*(f"/my/pay/check?{choice}" for choice in choices), "/my/pay", "/my/pay/history"]
+    pages += ["/my/pay/transfer/L-LIN-1", "/my/pay/someone-else"]
+    wrong += [one for page in pages for one in walk.page(page)]
+
+    assert wrong == [], "\n".join(wrong)
+    assert walk.given <= set(GIVEN)
+    assert walk.checked > 60
 
 
 def test_every_amount_of_a_case_on_the_desk_leads_to_a_sum_that_is_it(

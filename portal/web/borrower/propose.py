@@ -58,6 +58,12 @@ class Desk:
         return Money.sum((loan.due_now for loan in self.ground.loans), self.currency)
 
     @property
+    def due_is_total(self) -> bool:
+        """Whether that is everything due in this currency: no plan in force covers a part of it."""
+        total = self.balance.total(self.currency)
+        return total is not None and total.due_now == self.due_now
+
+    @property
     def not_yet_due(self) -> Money:
         """What is left on them beside that."""
         due = [loan for loan in self.ground.loans if loan.due_now]

@@ -1,4 +1,4 @@
-"""How the figures of an issued statement and of a plan are made: the sum, its rows, and the rule."""
+"""How the figures of an issued statement, of a plan and of terms are made: the sum, its rows, and the rule."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flask import Blueprint, abort, render_template, request
 from portal.accounts.figures import Summand
 from portal.accounts.statement_figures import statement_figure
 from portal.accounts.statement_queries import issued_for
-from portal.plans.figures import plan_figure
-from portal.plans.queries import latest_plan_for
+from portal.plans.figures import plan_figure, terms_figure
+from portal.plans.queries import latest_plan_for, proposal_for
 from portal.web.context import portal
 from portal.web.forms import whole_number
 from portal.web.pages import address
@@ -71,5 +71,28 @@ def plan(borrower: SignedInBorrower, code: str) -> str:
         back=address("borrower.plan.page"),
         statement_ref="",
         scope=view.reference,
+        tab="plan",
+    )
+
+
+@blueprint.get("/plan/terms/<reference>/figures/<code>")
+@borrower_only
+def terms(borrower: SignedInBorrower, reference: str, code: str) -> str:
+    """One figure of terms as they were sent, offered or agreed: what they cover, what is waived, what is paid."""
+    with portal().db.read() as connection:
+        one = proposal_for(connection, borrower.borrower_id, reference) or abort(404)
+    loan_ref = request.args.get("loan", "")
+    explained = terms_figure(one.terms, code, loan_ref) or abort(404)
+    return render_template(
+        "borrower/why/page.html",
+        explained=explained,
+        href=lambda part: address(
+            "borrower.why.terms", reference=reference, code=part.figure, loan=part.loan_ref or None
+        ),
+        classes=one.terms.product_classes,
+        as_of=one.terms.as_of,
+        back=address("borrower.plan.page"),
+        statement_ref="",
+        scope=loan_ref or reference,
         tab="plan",
     )

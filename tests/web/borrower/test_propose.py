@@ -214,7 +214,7 @@ def test_lower_instalments_first_and_an_upfront_payment(client: FlaskClient, lin
 def test_waived_fees_lower_what_is_paid_and_two_people_decide(client: FlaskClient, lin: int) -> None:
     people.sign_in(client, lin)
     text = words(get(client, waive=["fee"]))
-    assert "In all ¥18,220.00." in text
+    assert "In all ¥18,220.00" in text
     assert "Asked to be waived: ¥50.00." in text
     assert "two people decide on it" in text
 
