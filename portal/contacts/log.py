@@ -20,6 +20,7 @@ from portal.audit import Actor
 from portal.contacts import ground
 from portal.contacts.lifecycle import LIFECYCLE, BreachAction, BreachState
 from portal.contacts.models import Contact, ContactBreach, ContactWish
+from portal.contacts.news import News, Wanted, tell
 from portal.contacts.rule import Block, Ground, against_at
 from portal.contacts.rule import Contact as InQuestion
 from portal.db import upsert
@@ -243,6 +244,14 @@ def wish(session: Session, *, borrower_id: int, wish: Wish, pack: Jurisdiction, 
         )
     )
     session.flush()
+    wanted = Wanted(
+        calls=not wish.no_calls,
+        messages=not wish.no_messages,
+        visits=not wish.no_visits,
+        opens=wish.opens,
+        closes=wish.closes,
+    )
+    tell(session, borrower_id=borrower_id, news=News.CONTACT, now=now, wanted=wanted)
     without = [name for name in ("no_calls", "no_messages", "no_visits") if getattr(wish, name)]
     audit.record(
         session,

@@ -92,6 +92,30 @@ class WrongNumberAnswer(Row):
 append_only(WrongNumberAnswer.__table__)  # type: ignore[arg-type]
 
 
+class ContactNews(Row):
+    """What the bank's core is told of how a borrower wants to be reached: a visit moved or refused, wishes, what came
+    of a wrong number. Append-only; outgoing/contents.py makes an entry of each."""
+
+    __tablename__ = "contact_news"
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    borrower_id: Mapped[int] = mapped_column(ForeignKey("borrower.id"))
+    #: contacts/news.py
+    wish: Mapped[str] = mapped_column(String(20))
+    #: of a visit its number, and the window it was moved to
+    visit_ref: Mapped[str] = mapped_column(String(32))
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    #: of wishes about contacts: whether there may be any, and the hours that suit
+    calls: Mapped[bool | None]
+    messages: Mapped[bool | None]
+    visits: Mapped[bool | None]
+    opens_minute: Mapped[int | None]
+    closes_minute: Mapped[int | None]
+
+
+append_only(ContactNews.__table__)  # type: ignore[arg-type]
+
+
 class Contact(Row):
     """One contact with a borrower, as it happened. Append-only; rows of the bank's file leave with the batch
     that brought them, when that is undone."""

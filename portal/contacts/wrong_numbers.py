@@ -13,6 +13,7 @@ from portal.borrowers.models import Borrower
 from portal.contacts.lifecycle import NUMBERS, NumberAction, NumberState
 from portal.contacts.log import NOTE_SIZE
 from portal.contacts.models import WrongNumber, WrongNumberAnswer
+from portal.contacts.news import News, tell
 from portal.contacts.operations import lift_number, make_lasting, place_hold
 from portal.contacts.rule import WRONG_NUMBER
 from portal.db import upsert
@@ -117,9 +118,17 @@ def answer(
             note_sealed=keys.seal("contact.note", text),
         )
     )
+    tell(session, borrower_id=row.borrower_id, news=_NEWS[action], now=now)
     _rest(session, number_id, action, row.borrower_id, row.number_digest, actor, now)
     _record(session, actor, action, number_id, row.borrower_id, now)
     session.flush()
+
+
+_NEWS = {
+    NumberAction.CORRECT: News.NUMBER_CORRECTED,
+    NumberAction.KEEP: News.NUMBER_RIGHT,
+    NumberAction.BAR: News.NUMBER_BARRED,
+}
 
 
 def source_of(number_id: int) -> str:

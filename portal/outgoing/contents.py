@@ -19,6 +19,7 @@ from portal.accounts.corrections import GAVE_WAY
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.reconcile_core import PARKED
 from portal.borrowers.models import Borrower
+from portal.contacts.models import ContactNews
 from portal.outgoing.models import OutgoingEntry
 from portal.payments.models import IncomingTransfer, Payment
 from portal.plans.models import Agreement, Negotiation, Plan, PlanChange, PlanReceipt, Proposal
@@ -85,6 +86,12 @@ def untold_changes(connection: Connection | Session, *, limit: int, look_back: i
     yield from _changes(connection, and_(recent, _untold("plan_change", PlanChange.id)), limit)
 
 
+def untold_wishes(connection: Connection | Session, *, limit: int, look_back: int | None) -> Iterator[Told]:
+    """Up to `limit` news of how borrowers want to be reached that have no entry yet, as `untold_lines`."""
+    recent = _recent(connection, "wish", ContactNews.id, look_back)
+    yield from _wishes(connection, and_(recent, _untold("wish", ContactNews.id)), limit)
+
+
 def untold_decisions(
     connection: Connection | Session, *, limit: int, look_back: int | None
 ) -> Iterator[Told]:
@@ -101,6 +108,8 @@ def told_again(session: Session, *, kind: str, subject_id: int, event: str) -> T
         return next(_plans(session, Plan.id == subject_id, event, 1))
     if kind == "plan_change":
         return next(_changes(session, PlanChange.id == subject_id, 1))
+    if kind == "wish":
+        return next(_wishes(session, ContactNews.id == subject_id, 1))
     return next(_decisions(session, Decision.id == subject_id, 1))
 
 
@@ -292,6 +301,40 @@ def _changes(connection: Connection | Session, wanted: ColumnElement[bool], limi
         }
         content = {"plan_changes": [head], "plan_instalments": _instalments(keys, revision.instalments)}
         yield Told("plan_change", row.id, "", row.reference, row.created_at, content)
+
+
+def _wishes(connection: Connection | Session, wanted: ColumnElement[bool], limit: int) -> Iterator[Told]:
+    statement = (
+        select(ContactNews.__table__, Borrower.customer_ref)
+        .join(Borrower, Borrower.id == ContactNews.borrower_id)
+        .where(wanted)
+        .order_by(ContactNews.id)
+        .limit(limit)
+    )
+    for row in connection.execute(statement):
+        content = {
+            "entry_ref": row.reference,
+            "customer_ref": row.customer_ref,
+            "wish": row.wish,
+            "wished_at": row.created_at.isoformat(),
+            "visit_ref": row.visit_ref or None,
+            "starts_at": row.starts_at.isoformat() if row.starts_at else None,
+            "ends_at": row.ends_at.isoformat() if row.ends_at else None,
+            "calls": _yes_or_no(row.calls),
+            "messages": _yes_or_no(row.messages),
+            "visits": _yes_or_no(row.visits),
+            "opens": _hour(row.opens_minute),
+            "closes": _hour(row.closes_minute),
+        }
+        yield Told("wish", row.id, "", row.reference, row.created_at, {"wishes": [content]})
+
+
+def _yes_or_no(given: bool | None) -> str | None:
+    return None if given is None else "yes" if given else "no"
+
+
+def _hour(minute: int | None) -> str | None:
+    return None if minute is None else f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _agreements(connection: Connection | Session, plan_ids: Collection[int]) -> dict[int, list[str]]:

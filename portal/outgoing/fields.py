@@ -114,6 +114,20 @@ FILES: Mapping[str, Mapping[str, Field]] = {
         "terms_sha256": _DIGEST,
         "offer_sha256": Field("ref", 64, optional=True),
     },
+    "wishes": {
+        "entry_ref": _ENTRY,
+        "customer_ref": _REF,
+        "wish": _CODE,
+        "wished_at": _MOMENT,
+        "visit_ref": Field("ref", 32, optional=True),
+        "starts_at": Field("moment", optional=True),
+        "ends_at": Field("moment", optional=True),
+        "calls": Field("code", optional=True),
+        "messages": Field("code", optional=True),
+        "visits": Field("code", optional=True),
+        "opens": Field("outside_ref", 64, optional=True),
+        "closes": Field("outside_ref", 64, optional=True),
+    },
 }
 
 #: The field that names a row, per file; files of several rows an entry are named by two.
@@ -124,6 +138,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "plan_instalments": ("entry_ref", "number"),
     "plan_changes": ("entry_ref",),
     "decisions": ("entry_ref",),
+    "wishes": ("entry_ref",),
 }
 
 #: kind of entry -> the files its rows go to
@@ -132,6 +147,7 @@ FILES_OF: Mapping[str, tuple[str, ...]] = {
     "plan": ("plans", "plan_loans", "plan_instalments"),
     "plan_change": ("plan_changes", "plan_instalments"),
     "decision": ("decisions",),
+    "wish": ("wishes",),
 }
 
 #: Every code that can be told; a mapping must have a word for each.
@@ -150,4 +166,20 @@ CODES: Mapping[tuple[str, str], frozenset[str]] = {
     ("decisions", "proposed_by"): frozenset({"borrower", "bank"}),
     ("decisions", "decision"): frozenset({"approve", "counter", "ask", "decline", "send_back"}),
     ("decisions", "stands"): frozenset({"yes", "no"}),
+    ("wishes", "wish"): frozenset(
+        {
+            "visit_moved",
+            "visit_refused",
+            "visit_place_asked",
+            "no_visits",
+            "visits_again",
+            "contact",
+            "number_corrected",
+            "number_right",
+            "number_barred",
+        }
+    ),
+    ("wishes", "calls"): frozenset({"yes", "no"}),
+    ("wishes", "messages"): frozenset({"yes", "no"}),
+    ("wishes", "visits"): frozenset({"yes", "no"}),
 }

@@ -149,7 +149,7 @@ def _check(place: Path, kind: str, known: Outgoing, written: Written) -> None:
     """Read the file back as the core will: every row, with the very reader that reads the core's files."""
     form = known.forms.files[kind]
     rejections, seen = Rejections(), Read()
-    source = Source(place / form.file, form, known.forms, lambda cells: cells["currency"])
+    source = Source(place / form.file, form, known.forms, lambda cells: cells.get("currency", known.forms.currency))
     for _ in read_rows(source, rejections, seen):
         pass
     if rejections or seen.rows != written.rows or seen.sha256 != written.digest.hexdigest():

@@ -43,9 +43,9 @@ class OutgoingEntry(Row):
     makes it one entry however often it is looked for. States in outgoing/lifecycle.py."""
 
     __tablename__ = "outgoing_entry"
-    #: "payment" (any ledger line posted here), "plan", "plan_change", "decision"
+    #: "payment" (any ledger line posted here), "plan", "plan_change", "decision", "wish"
     kind: Mapped[str] = mapped_column(String(12))
-    #: the ledger line's, plan's, change's or decision's row
+    #: the ledger line's, plan's, change's, decision's or wish's row
     subject_id: Mapped[int]
     #: of a plan "made" or "ended"; else ""
     event: Mapped[str] = mapped_column(String(8))

@@ -21,6 +21,7 @@ from portal.outgoing.contents import (
     untold_decisions,
     untold_lines,
     untold_plans,
+    untold_wishes,
 )
 from portal.outgoing.lifecycle import BATCH, ENTRY, BatchAction, BatchState, EntryAction, EntryState
 from portal.outgoing.models import OutgoingBatch, OutgoingEntry, OutgoingRow
@@ -60,7 +61,7 @@ def collect(session: Session, *, now: datetime, limit: int = CHUNK, look_back: i
     payment that committed has its entry at the next look, whatever crashed in between.
     """
     told: list[Told] = []
-    for look in (untold_lines, untold_plans, untold_changes, untold_decisions):
+    for look in (untold_lines, untold_plans, untold_changes, untold_decisions, untold_wishes):
         told += look(session, limit=limit, look_back=look_back)
     rows = [
         {

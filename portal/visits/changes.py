@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal import audit
 from portal.audit import Actor
+from portal.contacts.news import News, tell
 from portal.contacts.queries import holds_in_force
 from portal.db import upsert
 from portal.keys import Keys
@@ -94,6 +95,8 @@ def move(
     }
     facts = {"from": visit.starts_at.isoformat(), "to": chosen.starts_at.isoformat()}
     _change(session, Action.MOVE, borrower_id, visit_ref, values=values, facts=facts, now=now)
+    window = (chosen.starts_at, chosen.ends_at)
+    tell(session, borrower_id=borrower_id, news=News.VISIT_MOVED, now=now, visit_ref=visit_ref, window=window)
     return chosen
 
 
@@ -102,6 +105,7 @@ def refuse(session: Session, *, borrower_id: int, visit_ref: str, now: datetime)
     _own(session, borrower_id, visit_ref)
     values = {"off_reason": BY_BORROWER}
     _change(session, Action.REFUSE, borrower_id, visit_ref, values=values, facts={}, now=now)
+    tell(session, borrower_id=borrower_id, news=News.VISIT_REFUSED, now=now, visit_ref=visit_ref)
 
 
 def ask_place(
@@ -115,6 +119,7 @@ def ask_place(
         raise NoPlace(visit_ref)
     values = {"place_asked_sealed": keys.seal("visit.address", wanted), "off_reason": BY_BORROWER}
     _change(session, Action.ASK_PLACE, borrower_id, visit_ref, values=values, facts={}, now=now)
+    tell(session, borrower_id=borrower_id, news=News.VISIT_PLACE_ASKED, now=now, visit_ref=visit_ref)
 
 
 def agree_place(session: Session, *, visit_ref: str, actor: Actor, now: datetime) -> None:
@@ -166,6 +171,7 @@ def ask_no_visits(session: Session, *, borrower_id: int, now: datetime) -> int:
     ).scalar()
     if placed is not None:
         _record(session, _borrower(borrower_id), "visits.none_wanted", "borrower", borrower_id, now, {})
+        tell(session, borrower_id=borrower_id, news=News.NO_VISITS, now=now)
     return refuse_unwanted(session, now=now, borrower_id=borrower_id)
 
 
@@ -180,6 +186,7 @@ def lift_no_visits(session: Session, *, borrower_id: int, now: datetime) -> bool
     ).scalar()
     if lifted is not None:
         _record(session, _borrower(borrower_id), "visits.wanted_again", "borrower", borrower_id, now, {})
+        tell(session, borrower_id=borrower_id, news=News.VISITS_AGAIN, now=now)
     return lifted is not None
 
 
@@ -199,6 +206,13 @@ def refuse_unwanted(session: Session, *, now: datetime, borrower_id: int | None 
     for row in refused:
         facts = {"borrower": row.borrower_id, "reason": NO_VISITS}
         _record(session, _borrower(row.borrower_id), "visits.refuse", "visit", row.visit_ref, now, facts)
+        tell(
+            session,
+            borrower_id=row.borrower_id,
+            news=News.VISIT_REFUSED,
+            now=now,
+            visit_ref=row.visit_ref,
+        )
     return len(refused)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,12 @@ from portal.accounts.corrections import post_charge_back, post_refund, post_reve
 from portal.accounts.models import LedgerLine, Loan
 from portal.accounts.operations import post_waiver
 from portal.accounts.reconcile_core import PostedBack, give_way
+from portal.audit import Actor
+from portal.contacts import log, wrong_numbers
+from portal.contacts.lifecycle import NumberAction
+from portal.dates import WorkingDays
 from portal.db import Database
+from portal.jurisdictions.cn import CN
 from portal.keys import Keys
 from portal.money import Money
 from portal.outgoing import operations, proof
@@ -26,12 +31,15 @@ from portal.plans.revisions import ChangeKind
 from portal.plans.terms import Terms, TermsRequest
 from portal.reviews.four_eyes import Kind
 from portal.signing import Signer
+from portal.visits import changes
+from portal.visits.windows import rule_of
 from tests.conftest import BANK_MORNING, StandingClock
 from tests.outgoing.told import BUSINESS_DATE, lin, make, pay, rows_in, states
 from tests.plans.people import Story
 from tests.plans.test_changes import change
 from tests.plans.test_extra import plan_of
 from tests.reviews.cases import choice, decide, open_case
+from tests.visits.door import announced
 
 
 def _proved(database: Database) -> None:
@@ -241,3 +249,82 @@ def test_the_way_a_plan_ended_is_told(lin_story: Story, tmp_path: Path, state: s
 
     assert [row["event"] for row in rows_in(made.folder, "plans")] == ["made", state]
     assert date.fromisoformat("2026-11-20") == BUSINESS_DATE
+
+
+def test_what_borrowers_want_of_visits_and_contacts_is_told_once_each(
+    database: Database, keys: Keys, tmp_path: Path
+) -> None:
+    """Moved, refused, another place, none at all and again; wishes about contacts; what came of a wrong number."""
+    lin_id = lin(database, keys)
+    zone = WorkingDays("CN")
+    rule = rule_of(CN, zone.is_holiday, "Asia/Shanghai")
+    for ref in ("V1", "V2", "V3", "V4"):
+        officer_id = None if ref == "V1" else 1
+        database.write(
+            lambda s, ref=ref, officer_id=officer_id: announced(
+                s, keys, borrower_id=lin_id, visit_ref=ref, officer_id=officer_id
+            )
+        )
+    offered = database.write(
+        lambda s: changes.windows_for(s, lin_id, "V1", rule=rule, asked_on=BUSINESS_DATE, now=BANK_MORNING)
+    )
+
+    def unit(session: Session) -> None:
+        own = {"borrower_id": lin_id, "now": BANK_MORNING}
+        changes.move(
+            session,
+            visit_ref="V1",
+            starts_at=offered[0].starts_at,
+            rule=rule,
+            asked_on=BUSINESS_DATE,
+            **own,
+        )
+        changes.refuse(session, visit_ref="V2", **own)
+        changes.ask_place(session, keys=keys, visit_ref="V3", place="支行", **own)
+        changes.ask_no_visits(session, **own)
+        changes.ask_no_visits(session, **own)
+        changes.lift_no_visits(session, **own)
+        wishes = log.Wish(no_calls=True, opens=time(10), closes=time(12))
+        log.wish(session, wish=wishes, pack=CN, **own)
+        wrong_numbers.report(session, keys=keys, is_new=True, **own)
+        wrong_numbers.answer(
+            session,
+            keys=keys,
+            number_id=1,
+            action=NumberAction.BAR,
+            version=1,
+            note="somebody else's",
+            staff_ref="B2107",
+            actor=Actor("staff", "B2107"),
+            now=BANK_MORNING,
+        )
+
+    database.write(unit)
+    (batch,) = make(database, tmp_path / "out")
+    rows = rows_in(batch.folder, "wishes")
+
+    told = [(row["wish"], row["visit_ref"]) for row in rows]
+    told[4:7] = sorted(told[4:7])  # refused by one statement, in no order
+    assert told == [
+        ("visit_moved", "V1"),
+        ("visit_refused", "V2"),
+        ("visit_place_asked", "V3"),
+        ("no_visits", None),
+        ("visit_refused", "V1"),
+        ("visit_refused", "V3"),
+        ("visit_refused", "V4"),
+        ("visits_again", None),
+        ("contact", None),
+        ("number_barred", None),
+    ]
+    assert rows[0]["starts_at"] == offered[0].starts_at
+    contact = rows[8]
+    assert [contact[name] for name in ("calls", "messages", "visits", "opens", "closes")] == [
+        "no",
+        "yes",
+        "yes",
+        "10:00",
+        "12:00",
+    ]
+    assert {row["customer_ref"] for row in rows} == {"C900001"}
+    assert make(database, tmp_path / "out") == []

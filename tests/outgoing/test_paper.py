@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.corrections import post_refund
+from portal.contacts import log
+from portal.contacts.models import ContactNews
 from portal.db import Database
 from portal.intake.mapping import load_mapping
+from portal.jurisdictions.cn import CN
 from portal.keys import Keys
 from portal.outgoing.acknowledging import apply_answer, read_answer
 from portal.outgoing.fields import CODES, FILES
@@ -42,7 +45,7 @@ REFERENCES = {
 
 @pytest.fixture
 def example(sqlite_database: Database, keys: Keys, signer: Signer, tmp_path: Path) -> BatchMade:
-    """A payment, a part of it given back, a plan, the decision it came of, and a change of it."""
+    """A payment, a part of it given back, a plan, the decision it came of, a change of it, and a wish."""
     database = sqlite_database
     line_id = None
     lin_story = Story(database, keys, signer, lin(database, keys))
@@ -95,6 +98,12 @@ def example(sqlite_database: Database, keys: Keys, signer: Signer, tmp_path: Pat
     with database.writer.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER plan_change_no_update")
         connection.execute(update(PlanChange).values(reference="M-6HVX-2TBN9"))
+    wish = log.Wish(no_calls=True, opens=time(10), closes=time(12))
+    at = BANK_MORNING + timedelta(hours=6)
+    database.write(lambda s: log.wish(s, borrower_id=lin_story.lin, wish=wish, pack=CN, now=at))
+    with database.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER contact_news_no_update")
+        connection.execute(update(ContactNews).values(reference="W-9KDT-4RMZ2"))
     (made,) = make(database, tmp_path / "out", mapping="portal", now=BANK_MORNING + timedelta(hours=8))
     return made
 
@@ -119,7 +128,7 @@ def test_the_example_of_an_answer_is_taken(example: BatchMade, sqlite_database: 
     answer = read_answer(_printed("answer-000001.json").encode(), names)
     done = sqlite_database.write(lambda session: apply_answer(session, answer=answer, now=BANK_MORNING))
 
-    assert (done.accepted, done.refused) == (4, 1)
+    assert (done.accepted, done.refused) == (5, 1)
     assert states(sqlite_database)["R-4NBS-2VCD7"] == "refused"
     assert json.loads(_printed("answer-000001.json"))["manifest_sha256"] == answer.manifest_sha256
 

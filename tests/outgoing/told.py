@@ -111,7 +111,7 @@ def rows_in(place: Path, kind: str, mapping: str = "harbour") -> list[dict[str, 
     path, rejections = place / forms.files[kind].file, Rejections()
     if not path.exists():
         return []
-    source = Source(path, forms.files[kind], forms, lambda cells: cells["currency"])
+    source = Source(path, forms.files[kind], forms, lambda cells: cells.get("currency", forms.currency))
     rows = [dict(row) for _, row in read_rows(source, rejections, Read())]
     assert list(rejections) == []
     return rows
