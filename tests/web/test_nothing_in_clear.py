@@ -21,6 +21,8 @@ from tests.notices.made import minted, notice
 
 STORY = "The factory by the old canal closed in spring."
 PAPER = "wage slip of Lin Xiao.jpg"
+CARD = "6222021234567894"
+COMPLAINT = "Somebody shouted in the stairwell of the old canal house."
 
 
 def test_files_and_log_after_a_day_tell_a_thief_nothing(
@@ -40,6 +42,7 @@ def test_files_and_log_after_a_day_tell_a_thief_nothing(
     secrets = sign_in(client, sqlite_database, keys, code.code, deliver=lambda: tasks.deliver(portal))
     tell(client)
     client.get("/my/nowhere")
+    complain(client)
 
     secrets |= {
         "notice code": code.code,
@@ -50,6 +53,8 @@ def test_files_and_log_after_a_day_tell_a_thief_nothing(
         "address": "临港市海湾路1号",
         "story": STORY,
         "paper's name": PAPER,
+        "complaint": COMPLAINT,
+        "card number": CARD,
     }
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"L-LIN-1" in kept, "the database's own file is not among them"
@@ -97,3 +102,13 @@ def tell(client: FlaskClient) -> None:
     assert client.post("/my/documents", data=fields | paper).status_code == 303
     sent = client.post("/my/situation/check", data=fields | {"form_key": "sent"})
     assert sent.location.startswith("/my/situation/sent/")
+
+
+def complain(client: FlaskClient) -> None:
+    """A complaint in one's own words, and one that is refused for a card number."""
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/my/complaints/new?about=other").text)
+    assert token is not None
+    wish = {"csrf_token": token.group(1), "about": "other", "form_key": "complaint"}
+    assert client.post("/my/complaints/new", data=wish | {"text": COMPLAINT}).status_code == 303
+    refused = client.post("/my/complaints/new", data=wish | {"form_key": "no", "text": CARD})
+    assert refused.status_code == 422

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
@@ -65,6 +67,20 @@ def test_what_the_officer_admits_is_marked_and_in_the_supervisors_queue(
     own = text_of(lin, "/my/contacts")
     assert "By the visitor's own record: The bank's authority not shown." in own
     assert "You told us about the conduct: Card not shown." in own
+
+
+def test_a_visit_outside_the_announced_hours_says_so_to_both(portal_app: Flask, scene: Scene) -> None:
+    scene.record()
+    scene.record(replace(MET, started="14:59"), after=1, form_key="corrected")
+    lin = portal_app.test_client()
+    people.sign_in(lin, scene.lin)
+    lin.set_cookie("language", "en")
+
+    for page in (
+        text_of(desk(portal_app, scene, people.mei), "/desk/records/V1"),
+        text_of(lin, "/my/visits/V1/record"),
+    ):
+        assert page.count("The visit began outside the announced hours.") == 1
 
 
 def test_officers_in_sum_are_for_supervisors(portal_app: Flask, scene: Scene) -> None:
