@@ -47,8 +47,8 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Happened:
-    """A contact to write down. `number` is clear and is kept as a keyed digest and a sealed tail only;
-    see models.Contact for the codes."""
+    """A contact to write down. `number` is clear and is kept as a keyed digest and a sealed tail only; of one that is
+    known from an earlier contact `known` has both. See models.Contact for the codes."""
 
     borrower_id: int
     source: str
@@ -57,6 +57,7 @@ class Happened:
     at: datetime
     outcome: str
     number: str = ""
+    known: tuple[str, str] = ("", "")
     direction: str = "out"
     party: str = "debtor"
     agency_id: int | None = None
@@ -83,13 +84,15 @@ def record_contact(
     session: Session, *, keys: Keys, happened: Happened, rules: Rules, now: datetime, actor: Actor
 ) -> int | None:
     """Write one contact down and measure it; its row's id, None when it (its `source_ref`) is there already."""
-    tail = happened.number[-4:]
+    digest, tail = happened.known
+    if happened.number:
+        digest, tail = keys.digest("phone", happened.number), happened.number[-4:]
     contact_id = session.execute(
         upsert(Contact)
         .values(
             created_at=now,
             **{name: getattr(happened, name) for name in _COLUMNS},
-            number_digest=keys.digest("phone", happened.number) if happened.number else "",
+            number_digest=digest,
             tail_sealed=keys.seal("contact.tail", tail) if tail else None,
             content_digest="",
         )
