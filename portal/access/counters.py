@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Integer, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from portal.access.limits import Limit
+from portal.access.limits import TAIL_WRONG, Limit
 from portal.access.models import Counter
 from portal.db import UtcDateTime, upsert
 from portal.keys import Keys
@@ -93,8 +93,11 @@ def counted(session: Session, *, keys: Keys, limit: Limit, key: str, real_now: d
     return found or 0
 
 
-def give_back(session: Session, *, keys: Keys, limit: Limit, key: str, real_now: datetime) -> None:
-    """Take one off again: the attempt was right and is no sign of guessing."""
+def give_back(
+    session: Session, *, keys: Keys, limit: Limit, key: str, real_now: datetime, count: int = 1
+) -> None:
+    """Take one off again: the attempt was right and is no sign of guessing. With a `count` of 0 the same statement
+    changes nothing."""
     session.execute(
         update(Counter)
         .where(
@@ -103,7 +106,7 @@ def give_back(session: Session, *, keys: Keys, limit: Limit, key: str, real_now:
             Counter.window_start == window_start(real_now, limit.seconds),
             Counter.count > 0,
         )
-        .values(count=Counter.count - 1)
+        .values(count=Counter.count - count)
         .execution_options(synchronize_session=False)
     )
 
@@ -120,9 +123,12 @@ def window_start(real_now: datetime, seconds: int) -> datetime:
 
 
 def forget_counters(session: Session, *, real_now: datetime) -> None:
-    """Delete counts of windows that ended more than a day ago."""
+    """Delete counts of windows that ended more than a day ago; of the one limit that counts for a month, when
+    that is over."""
+    month = timedelta(seconds=TAIL_WRONG.seconds)
+    old = (Counter.window_start < real_now - timedelta(days=2)) & (Counter.scope != TAIL_WRONG.scope)
     session.execute(
         delete(Counter)
-        .where(Counter.window_start < real_now - timedelta(days=2))
+        .where(old | (Counter.window_start < real_now - month - timedelta(days=1)))
         .execution_options(synchronize_session=False)
     )

@@ -74,13 +74,20 @@ MORE_ASKED = Limit(
     "more_asked_day",
     DAY,
     5,
-    "what a notice is about, asked with its code and the mobile's end: four digits are not guessed in five",
+    "what a notice is about, asked with its code and the mobile's end: a household needs it once or twice",
 )
 TAIL_TRIES = Limit(
     "tail_tries_day",
     DAY,
     5,
     "ends of a mobile tried with one code from one network that had its share of codes",
+)
+TAIL_WRONG = Limit(
+    "tail_wrong_month",
+    30 * DAY,
+    6,
+    "wrong ends of a mobile given with one notice, from everywhere and in all places: two of the four digits stand "
+    "on the page of its code, so that a hundred tries are sure to find the rest",
 )
 PHOTOS_NETWORK = Limit(
     "photos_network", HOUR, 40, "pictures from one network: each costs a second or more of a processor"

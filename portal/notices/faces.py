@@ -37,7 +37,7 @@ from portal.contacts import wrong_numbers
 from portal.db import Base, BigId, Row, upsert
 from portal.keys import Keys
 from portal.notices import alarms
-from portal.notices.tails import ends_like
+from portal.notices.tails import Tail, try_tail
 from portal.notices.verification import Asked, Face
 from portal.ready import Ready
 
@@ -255,8 +255,9 @@ def _is_holders(
     counted as a wrong code is. The same statements where there is no such code."""
     key = f"{asked.digest} {network}"
     tries = counters.count_towards(session, keys=keys, limit=TAIL_TRIES, key=key, real_now=real_now)
-    fits = ends_like(session, keys, face.notice_id if face else 0, tail)
-    if fits and tries <= TAIL_TRIES.most:
+    notice_id = face.notice_id if face else 0
+    found = try_tail(session, keys, notice_id, tail, asked_digest=asked.digest, real_now=real_now)
+    if found is Tail.FITS and tries <= TAIL_TRIES.most:
         return True
     counters.count_towards(session, keys=keys, limit=WRONG_CODES_NETWORK, key=network, real_now=real_now)
     return False

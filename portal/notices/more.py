@@ -15,7 +15,7 @@ from portal.access import counters
 from portal.access.limits import STANDARD, Guards
 from portal.keys import Keys
 from portal.notices import faces
-from portal.notices.tails import ends_like
+from portal.notices.tails import Tail, try_tail
 from portal.notices.verification import Asked, Face, Verdict, verdict_on
 
 #: Of the notice itself its kind is read.
@@ -49,12 +49,13 @@ def ask(
     count = counters.count_towards(
         session, keys=keys, limit=guards.more_asked, key=asked.digest, real_now=real_now
     )
-    fits = False
+    found = Tail.WRONG
 
     def is_wrong(face: Face | None) -> bool:
-        nonlocal fits
-        fits = ends_like(session, keys, face.notice_id if face else 0, tail)
-        return not fits
+        nonlocal found
+        notice_id = face.notice_id if face else 0
+        found = try_tail(session, keys, notice_id, tail, asked_digest=asked.digest, real_now=real_now)
+        return found is not Tail.FITS
 
     tried = faces.try_code(
         session,
@@ -71,9 +72,9 @@ def ask(
     )
     if tried.wait_seconds:
         return More("refused", wait_seconds=tried.wait_seconds)
-    if count > guards.more_asked.most:
+    if count > guards.more_asked.most or found is Tail.OFTEN:
         return More("often")
     is_live = verdict_on(asked, tried.face, today=today) is Verdict.GENUINE
-    if not (fits and is_live and channel):
+    if not (found is Tail.FITS and is_live and channel):
         return More("refused")
     return More("shown", tried.face, channel)

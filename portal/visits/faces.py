@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session, aliased
 from portal.contacts.models import Agency
 from portal.keys import Keys
 from portal.notices.faces import NoticeFace
-from portal.notices.tails import ends_like as ends_like
 from portal.visits.models import Officer, Visit
 from portal.visits.officers import ACTIVE
 from portal.visits.standing import Card, Claim, Hours, Standing, claim_of, standing_of

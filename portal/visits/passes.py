@@ -6,11 +6,10 @@ notice is still genuine is asked of its row each time.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime, timedelta
 
 from portal.keys import Keys, Unsealable
+from portal.signing import encoding
 
 #: From the code to the door and a little longer.
 LIFE = timedelta(hours=3)
@@ -20,14 +19,13 @@ _PURPOSE = "visit.pass"
 def new_pass(keys: Keys, notice_id: int, *, real_now: datetime) -> str:
     """A pass for the visit of one notice, good for LIFE."""
     sealed = keys.seal(_PURPOSE, f"{notice_id} {int((real_now + LIFE).timestamp())}")
-    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+    return encoding.encode(sealed)
 
 
 def notice_of(keys: Keys, given: str, *, real_now: datetime) -> int | None:
     """The notice a pass is for; None for one that is not ours or has run out."""
     try:
-        sealed = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True)
-        notice_id, ends = keys.unseal(_PURPOSE, sealed).split(" ")
-    except (binascii.Error, ValueError, Unsealable):
+        notice_id, ends = keys.unseal(_PURPOSE, encoding.decode(given)).split(" ")
+    except (ValueError, Unsealable):
         return None
     return int(notice_id) if int(ends) > real_now.timestamp() else None

@@ -17,9 +17,10 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from portal.access import counters
 from portal.access.codes import plain_digits
 from portal.notices import faces as notices
+from portal.notices.tails import Tail, try_tail
 from portal.notices.verification import Verdict, asked_for, verdict_on
 from portal.visits import passes
-from portal.visits.faces import ends_like, live_notice, visit_face
+from portal.visits.faces import live_notice, visit_face
 from portal.web import errors
 from portal.web.context import guards, portal
 from portal.web.doors import Door, door_of
@@ -112,8 +113,9 @@ def _answer(session: Session, code: str, tail: str, of: str) -> Answer:
     )
     if count > guards().visit_shown.most:
         return Answer("often")
-    if not ends_like(session, p.keys, notice_id, tail):
-        return Answer("tail")
+    found = try_tail(session, p.keys, notice_id, tail, asked_digest=asked.digest, real_now=real_now)
+    if found is not Tail.FITS:
+        return Answer("often" if found is Tail.OFTEN else "tail")
     face = visit_face(session, notice_id)
     if face is None:
         return Answer("no_visit")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import date
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from portal.access.counters import forget_counters, seconds_left
+from portal.access.limits import TAIL_WRONG
 from portal.db import Database
 from portal.keys import Keys
 from portal.notices.faces import NoticeFace
@@ -110,6 +113,28 @@ def test_a_code_is_asked_about_five_times_a_day(
     assert ask(client, visit).status_code == 303
 
 
+def test_the_end_of_the_mobile_is_not_found_day_by_day(
+    client: FlaskClient, visit: Announced, clock: StandingClock, database: Database
+) -> None:
+    """Two of its four digits stand on the page of the code, so that a hundred tries would do."""
+    database.write(lambda session: session.execute(update(NoticeFace).values(expires_on=date(2027, 12, 31))))
+    clock.advance(seconds=seconds_left(TAIL_WRONG, clock.real_now()))  # a month begins
+    refused = 0
+    for number in range(40):
+        if number % 4 == 0:
+            clock.advance(days=1)
+            database.write(lambda session: forget_counters(session, real_now=clock.real_now()))
+        way = "/visit" if number % 2 else "/check/more"
+        answer = client.post(way, data={"code": visit.code, "tail": f"{number + 35:02}34"})
+        refused += answer.status_code == 422
+
+    assert refused == TAIL_WRONG.most
+    assert ask(client, visit).status_code == 200
+    assert "often enough" in text_of_answer(ask(client, visit).text)
+    clock.advance(days=20)
+    assert ask(client, visit).status_code == 303
+
+
 def text_of_answer(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
 
@@ -158,7 +183,13 @@ def test_what_happens_to_the_visit_is_seen_at_once(
 
 def test_a_made_up_address_leads_to_the_question(client: FlaskClient, visit: Announced) -> None:
     good = ask(client, visit).location.rsplit("/", 1)[1]
-    for made_up in ("x", good[:-2] + "AA", "A" * len(good), good + "é"):
+    for made_up in (
+        "x",
+        good[:9] + ("B" if good[9] == "A" else "A") + good[10:],
+        good + "A",
+        "A" * len(good),
+        good + "é",
+    ):
         assert client.get(f"/visit/{made_up}").location == "/visit"
         assert client.get(f"/visit/{made_up}/photo/1").status_code == 404
     assert client.get(f"/visit/{good}/photo/1").status_code == 404
