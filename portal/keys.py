@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hmac
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -31,9 +32,29 @@ class Keys:
         """HMAC-SHA-256 of `text`, separated by `purpose`, as 64 hex digits."""
         return hmac.digest(self.pepper, f"{purpose}\0{text}".encode(), "sha256").hex()
 
+    def digest_all(self, purpose: str, texts: Iterable[str]) -> list[str]:
+        """`digest` of many texts, for half of what they cost one by one."""
+        begun = hmac.new(self.pepper, f"{purpose}\0".encode(), "sha256")
+        found = []
+        for text in texts:
+            one = begun.copy()
+            one.update(text.encode())
+            found.append(one.hexdigest())
+        return found
+
     def seal(self, purpose: str, text: str) -> bytes:
         """`text` encrypted with AES-256-GCM; only `unseal` with the same purpose opens it."""
         return self.seal_bytes(purpose, text.encode())
+
+    def seal_all(self, purpose: str, texts: Sequence[str]) -> list[bytes]:
+        """`seal` of many texts, for half of what they cost one by one: each has a nonce of its own, but all of
+        them are asked for at once."""
+        nonces, bound, encrypt = os.urandom(12 * len(texts)), purpose.encode(), self._cipher.encrypt
+        sealed = []
+        for place, text in enumerate(texts):
+            nonce = nonces[12 * place : 12 * place + 12]
+            sealed.append(nonce + encrypt(nonce, text.encode(), bound))
+        return sealed
 
     def unseal(self, purpose: str, sealed: bytes) -> str:
         """The text that `seal` was given. Raises Unsealable."""

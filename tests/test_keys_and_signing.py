@@ -33,6 +33,15 @@ def test_digests_differ_by_purpose() -> None:
     assert str(KEYS.pepper) not in repr(KEYS)
 
 
+@given(st.lists(st.text(max_size=20), max_size=8))
+def test_many_at_once_are_as_many_one_by_one(texts: list[str]) -> None:
+    sealed = KEYS.seal_all("borrower.name", texts)
+
+    assert [KEYS.unseal("borrower.name", one) for one in sealed] == texts
+    assert len({one[:12] for one in sealed}) == len(texts)
+    assert KEYS.digest_all("phone", texts) == [KEYS.digest("phone", text) for text in texts]
+
+
 def test_a_signature_fits_one_content() -> None:
     signer = Signer.from_seed(bytes(range(32)))
     signature = signer.sign({"amount": 100, "to": "港湾银行"})

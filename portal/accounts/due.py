@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import calendar
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from portal.accounts.balance import COMPONENTS, ComponentSums, LoanFigures, LoanTerms, Totals
+
+#: Days of the shortest month.
+_SHORTEST = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,10 @@ def due_of(terms: LoanTerms, *, settled: int, as_of: date) -> Due:
     >>> due_of(terms, settled=1_000, as_of=date(2026, 3, 10))
     Due(principal=4000, days_overdue=33)
     """
-    count = _fallen_due(terms, as_of)
-    sum_due, oldest = 0, None
-    for index, part in enumerate(_parts(terms, count)):
-        sum_due += part
-        if oldest is None and sum_due > settled:
-            oldest = index
+    sum_due, oldest = _sum_due(terms, _fallen_due(terms, as_of), settled)
     if oldest is None:
         return Due(max(0, sum_due - settled), 0)
-    return Due(max(0, sum_due - settled), (as_of - due_on(terms, oldest)).days)
+    return Due(sum_due - settled, (as_of - due_on(terms, oldest)).days)
 
 
 def figures_of(totals: Totals, terms: LoanTerms, *, as_of: date) -> LoanFigures:
@@ -69,7 +66,10 @@ def due_on(terms: LoanTerms, index: int) -> date:
     if terms.method == "bullet" or before <= 0:
         return terms.matures_on
     year, month = divmod(terms.matures_on.year * 12 + terms.matures_on.month - 1 - before, 12)
-    return date(year, month + 1, min(terms.pay_day, calendar.monthrange(year, month + 1)[1]))
+    day = terms.pay_day
+    return date(
+        year, month + 1, day if day <= _SHORTEST else min(day, calendar.monthrange(year, month + 1)[1])
+    )
 
 
 def _fallen_due(terms: LoanTerms, as_of: date) -> int:
@@ -88,27 +88,45 @@ def _fallen_due(terms: LoanTerms, as_of: date) -> int:
     return this + (due_on(terms, this) <= as_of)
 
 
-def _parts(terms: LoanTerms, count: int) -> Iterator[int]:
-    """The principal of the first `count` instalments."""
+def _sum_due(terms: LoanTerms, count: int, settled: int) -> tuple[int, int | None]:
+    """The principal of the first `count` instalments, and the index of the first of them up to which more is
+    due than was settled."""
+    if count == 0:
+        return 0, None
     if terms.method == "bullet":
-        yield from [terms.principal_minor][:count]
-        return
-    numerator, denominator, factor, divisor = _annuity(terms.annual_rate, terms.term_count)
-    last = terms.term_count - 1
-    if terms.method == "equal_principal" or numerator == 0:
-        each = terms.principal_minor // terms.term_count
-        for index in range(count):
-            yield each if index < last else terms.principal_minor - each * last
-        return
-    left = terms.principal_minor
-    instalment = _half_up(left * factor, divisor)
+        return terms.principal_minor, 0 if terms.principal_minor > settled else None
+    rate = _annuity(terms.annual_rate, terms.term_count)
+    if terms.method == "equal_principal" or rate[0] == 0:
+        return _even(terms, count, settled)
+    return _level(terms, count, settled, rate)
+
+
+def _even(terms: LoanTerms, count: int, settled: int) -> tuple[int, int | None]:
+    """Instalments of the same principal, the last of what is left."""
+    each = terms.principal_minor // terms.term_count
+    sum_due = terms.principal_minor if count == terms.term_count else each * count
+    if sum_due <= settled:
+        return sum_due, None
+    covered = settled // each if each else (count if settled >= 0 else 0)
+    return sum_due, min(max(covered, 0), count - 1)
+
+
+def _level(
+    terms: LoanTerms, count: int, settled: int, rate: tuple[int, int, int, int]
+) -> tuple[int, int | None]:
+    """Instalments of the same principal and interest together, the last of what is left."""
+    numerator, denominator, factor, divisor = rate
+    twice, twice_divisor = 2 * numerator, 2 * denominator
+    left, oldest = terms.principal_minor, None
+    instalment, kept = _half_up(left * factor, divisor), left - settled
     for index in range(count):
-        if index == last:
-            yield left
-            return
-        part = min(max(instalment - (2 * left * numerator + denominator) // (2 * denominator), 0), left)
-        left -= part
-        yield part
+        part = instalment - (left * twice + denominator) // twice_divisor
+        if index == terms.term_count - 1:
+            part = left
+        left -= part if 0 <= part <= left else min(max(part, 0), left)
+        if oldest is None and left < kept:
+            oldest = index
+    return terms.principal_minor - left, oldest
 
 
 @functools.lru_cache(4096)

@@ -7,6 +7,7 @@ component.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ _WHAT = ("owed", "paid", "forgiven", "left")
 _NAMES = (*COMPONENTS, "charges")
 #: Loans between two reports of progress.
 _STEP = 5_000
+
+
+@functools.lru_cache(1024)
+def _rate(text: str) -> Decimal:
+    return Decimal(text)
 
 
 class BalanceCheck:
@@ -60,7 +66,7 @@ class BalanceCheck:
             "in_figures", ("loan_ref", "principal_due", "due_now", "days_overdue"), self._figures()
         )
         self.stage.fill("in_wrong", ("loan_ref",), self.wrong)
-        if "ledger" not in self.check.unread:
+        if self.wrong and "ledger" not in self.check.unread:
             for row in self.stage.rows(self._full()):
                 self._name(row)
         self._unbalanced()
@@ -76,7 +82,7 @@ class BalanceCheck:
                 progress("check balances", count, total)
             ref, currency, principal, rate, method, pay_day, terms, matures_on, stated, number, *figures = row
             settled, left, charges, before, was_known, wrong, due_stated, now_stated = figures
-            contract = LoanTerms(principal, Decimal(rate), method, pay_day, terms, self.stage.day(matures_on))
+            contract = LoanTerms(principal, _rate(rate), method, pay_day, terms, self.stage.day(matures_on))
             due = due_of(contract, settled=settled, as_of=day)
             principal_due = min(due.principal, max(left, 0))
             due_now = principal_due + charges

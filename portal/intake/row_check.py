@@ -219,49 +219,58 @@ class RowCheck:
     def _customers(self, rows: list[Numbered]) -> None:
         columns = "name_sealed, phone_digest, id_tail_sealed, address_sealed"
         held = self.held("borrower", "customer_ref", (row["customer_ref"] for _, row in rows), columns)
-        self.keep(
-            "customers", [self._customer(line, row, held.get(row["customer_ref"])) for line, row in rows]
+        digests = self.check.keys.digest_all("phone", [row["phone"] for _, row in rows])
+        made: list[tuple[Any, ...]] = []
+        sealing = []
+        for (line, row), digest in zip(rows, digests, strict=True):
+            before = held.get(row["customer_ref"])
+            if before is not None and self._is_known(row, digest, before):
+                made.append(
+                    (
+                        line,
+                        row["customer_ref"],
+                        None,
+                        None,
+                        digest,
+                        None,
+                        None,
+                        None,
+                        row["language"],
+                        "same",
+                        0,
+                    )
+                )
+            else:
+                sealing.append((line, row, digest, before))
+        self.keep("customers", made + self._sealed(sealing))
+
+    def _is_known(self, row: Row, digest: str, before: tuple[Any, ...]) -> bool:
+        name, phone_digest, id_tail, address = before
+        unseal = self.check.keys.unseal
+        return (
+            bool(phone_digest == digest)
+            and unseal("borrower.name", name) == row["name"]
+            and unseal("borrower.id_tail", id_tail) == row["id_number"][-4:]
+            and unseal("borrower.address", address) == row["address"]
         )
 
-    def _customer(self, line: int, row: Row, before: tuple[Any, ...] | None) -> tuple[Any, ...]:
-        keys, phone, tail = self.check.keys, row["phone"], row["id_number"][-4:]
-        digest = keys.digest("phone", phone)
-        other_phone = before is not None and before[1] != digest
-        if (
-            before is not None
-            and not other_phone
-            and (
-                keys.unseal("borrower.name", before[0]) == row["name"]
-                and keys.unseal("borrower.id_tail", before[2]) == tail
-                and keys.unseal("borrower.address", before[3]) == row["address"]
-            )
-        ):
-            return (
-                line,
-                row["customer_ref"],
-                None,
-                None,
-                digest,
-                None,
-                None,
-                None,
-                row["language"],
-                "same",
-                0,
-            )
-        return (
-            line,
-            row["customer_ref"],
-            keys.seal("borrower.name", row["name"]),
-            keys.seal("borrower.phone", phone),
-            digest,
-            keys.seal("borrower.phone_tail", phone[-4:]),
-            keys.seal("borrower.id_tail", tail),
-            keys.seal("borrower.address", row["address"]),
-            row["language"],
-            "new" if before is None else "changed",
-            int(other_phone),
+    def _sealed(self, rows: list[tuple[int, Row, str, tuple[Any, ...] | None]]) -> list[tuple[Any, ...]]:
+        """Customers who are new or differ, with what is personal about them sealed."""
+        seal = self.check.keys.seal_all
+        phones = [row["phone"] for _, row, _, _ in rows]
+        personal = zip(
+            seal("borrower.name", [row["name"] for _, row, _, _ in rows]),
+            seal("borrower.phone", phones),
+            seal("borrower.phone_tail", [phone[-4:] for phone in phones]),
+            seal("borrower.id_tail", [row["id_number"][-4:] for _, row, _, _ in rows]),
+            seal("borrower.address", [row["address"] for _, row, _, _ in rows]),
+            strict=True,
         )
+        return [
+            (line, row["customer_ref"], name, phone, digest, phone_tail, id_tail, address, row["language"],
+             "new" if before is None else "changed", int(before is not None and before[1] != digest))
+            for (line, row, digest, before), (name, phone, phone_tail, id_tail, address) in zip(rows, personal, strict=True)
+        ]  # fmt: skip
 
     def _notices(self, rows: list[Numbered]) -> None:
         names = self._names({row["customer_ref"] for _, row in rows})
@@ -310,6 +319,8 @@ class RowCheck:
 
     def _named_loans(self) -> None:
         """The loans a notice names: known, of its customer, and of one currency."""
+        if not self.stage.value("SELECT EXISTS (SELECT 1 FROM in_notice_loans)"):
+            return
         self.stage.analyze("in_notice_loans")
         self.check.refers(
             "notices", "loans", "loan_refs", table="(SELECT line, loan_ref AS loan_refs FROM in_notice_loans)"
