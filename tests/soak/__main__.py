@@ -103,7 +103,7 @@ def main() -> None:
         elif part == "storms":
             tests_of("tests/machines/test_storms.py")
         elif part == "kills":
-            tests_of("tests/faults/test_payment_kills.py")
+            tests_of("tests/faults/test_payment_kills.py", "tests/faults/test_intake_kills.py")
         elif part == "texts":
             tests_of("tests/notices/test_mutations.py", "tests/notices/test_manglings.py")
         elif part == "contacts":
