@@ -145,16 +145,18 @@ def _begin(token: str, amount: Money | None) -> Any:
 
 
 def _count(what: str) -> int:
-    """Count one more beginning of this network and of this link; the seconds to wait when it is too many."""
+    """Count one more beginning of this network, then of this link; the seconds to wait when it is too many.
+    A network that has to wait counts against no link: it could invent them without end."""
     p = portal()
     real_now = p.clock.real_now()
-    counts = p.db.write(
-        lambda session: [
+    is_above = p.db.write(
+        lambda session: any(
             count_towards(session, keys=p.keys, limit=PAYMENTS_BEGUN, key=key, real_now=real_now)
+            > PAYMENTS_BEGUN.most
             for key in (f"network:{network()}", f"link:{what}")
-        ]
+        )
     )
-    return seconds_left(PAYMENTS_BEGUN, real_now) if max(counts) > PAYMENTS_BEGUN.most else 0
+    return seconds_left(PAYMENTS_BEGUN, real_now) if is_above else 0
 
 
 def _refused(token: str, form: PayForm, error: Exception) -> Response:

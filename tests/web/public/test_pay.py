@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from portal.access.limits import PAYMENTS_BEGUN
+from portal.access.models import Counter
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.models import LoanBalance
 from portal.db import Database
@@ -189,6 +190,28 @@ def test_five_hundred_beginnings_from_one_network_end_at_ten(helper: Helper) -> 
 
     assert answers.count(429) == 5
     assert answers[: PAYMENTS_BEGUN.most].count(429) == 0
+
+
+def test_invented_links_are_counted_by_their_network_alone(helper: Helper) -> None:
+    for number in range(PAYMENTS_BEGUN.most + 30):
+        helper.client.post(f"/pay/{number:026d}", data={"form_key": "k"})
+
+    with helper.database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(Counter)) == PAYMENTS_BEGUN.most + 1
+
+
+def test_many_networks_begin_no_more_with_one_link_than_one_does(helper: Helper) -> None:
+    link = helper.link()
+    answers = [
+        helper.client.post(
+            f"/pay/{link.token}",
+            data={"form_key": f"k{number}"},
+            environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
+        ).status_code
+        for number in range(PAYMENTS_BEGUN.most + 5)
+    ]
+
+    assert answers.count(429) == 5
 
 
 def test_the_receipt_needs_its_key(helper: Helper) -> None:
