@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.audit import Actor
+from portal.contacts import wrong_number_queries
 from portal.fakes import queries
 from portal.fakes.lifecycle import GroupAction
 from portal.fakes.masking import masked, unclickable
@@ -30,6 +31,7 @@ def page(staff: SignedInStaff) -> str:
         rows = queries.queue(connection, p.keys, decided=decided)
         waiting, copied = queries.open_count(connection), copy_queries.copied_count(connection)
         networks = copy_queries.network_count(connection)
+        wrong_numbers = wrong_number_queries.waiting(connection)
     return render_template(
         "desk/fakes/page.html",
         staff=staff,
@@ -39,6 +41,7 @@ def page(staff: SignedInStaff) -> str:
         waiting=waiting,
         copied=copied,
         networks=networks,
+        wrong_numbers=wrong_numbers,
     )
 
 

@@ -37,7 +37,7 @@ def page(staff: SignedInStaff) -> str:
     return render_template(
         "desk/wrong_numbers/page.html",
         staff=staff,
-        tab="wrong_numbers",
+        tab="fakes",
         rows=rows[:PAGE],
         more=len(rows) > PAGE,
         number=number,
@@ -100,7 +100,7 @@ def _number(staff: SignedInStaff, number_id: int, trouble: str) -> Response:
     html = render_template(
         "desk/wrong_numbers/number.html",
         staff=staff,
-        tab="wrong_numbers",
+        tab="fakes",
         detail=detail,
         trouble=trouble,
         note="" if trouble == "card_number" else request.form.get("note", ""),

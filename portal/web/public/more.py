@@ -18,6 +18,7 @@ from portal.visits.faces import VisitFace, visit_face
 from portal.visits.standing import Standing
 from portal.web import errors
 from portal.web.context import guards, portal
+from portal.web.locale import day_text
 from portal.web.security import network
 
 blueprint = Blueprint("more", __name__)
@@ -69,7 +70,8 @@ def _answer(asked: Asked, *, code: str = "", token: str = "") -> str | Response:
     if told.more.reason != "shown":
         status = 422 if told.more.reason == "refused" else 200
         return make_response(_form(code=code, token=token, reason=told.more.reason), status)
-    return render_template("public/more/shown.html", told=told, reference=asked.plain)
+    day = day_text(portal().clock.local(told.visit.starts_at).date()) if told.visit else ""
+    return render_template("public/more/shown.html", told=told, day=day, reference=asked.plain)
 
 
 def _ask(session: Session, asked: Asked, tail: str) -> Told:
