@@ -198,12 +198,14 @@ def test_the_borrower_sees_their_own_and_nobody_elses(scene: Scene, keys: Keys) 
         )
 
 
-def test_a_disputed_figure_marks_its_entries_and_in_china_stops_nothing(scene: Scene) -> None:
+def test_a_disputed_figure_marks_its_entries_and_in_china_stops_nothing(scene: Scene, keys: Keys) -> None:
+    zhao = scene.database.write(lambda s: people.zhao(s, keys))
     reference = scene.complain(FIGURE)
 
     with scene.database.read() as connection:
         (one,) = disputed_for(connection, scene.lin, "C-LIN-1")
         assert disputed_for(connection, scene.lin, "L-LIN-1") == ()
+        assert disputed_for(connection, zhao, "C-LIN-1") == ()
     assert (one.reference, one.component, one.lines, one.is_open) == (reference, "fee", ("C-LIN-1-2",), True)
     assert scene.count(Hold) == 0
     assert scene.count(Visit, state="planned") == 1

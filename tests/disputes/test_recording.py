@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from portal.contacts.models import Contact, ContactBreach
@@ -14,6 +14,7 @@ from portal.disputes import recording
 from portal.disputes.models import VisitDraft, VisitRecord
 from portal.disputes.record_queries import draft_of, story_for
 from portal.disputes.recording import Meanwhile, NoSuchVisit, NotReady
+from portal.disputes.words import RECORD, seal
 from portal.keys import Keys
 from portal.messages.models import Message
 from portal.signing import Signer
@@ -70,12 +71,33 @@ def test_each_way_a_visit_ends_is_a_contact_of_its_own_kind(scene: Scene, draft,
 def test_what_was_changed_afterwards_is_no_longer_signed(scene: Scene) -> None:
     scene.record()
     with scene.database.read() as connection:
-        view = story_for(connection, scene.keys, Scene.ring.fget(scene), scene.lin, "V1")  # type: ignore[attr-defined]
-        other = story_for(
-            connection, scene.keys, type(scene.ring).of("x", {}, Signer.from_seed(bytes(32))), scene.lin, "V1"
-        )
-    assert view.latest.is_signed
-    assert not other.latest.is_signed
+        row = dict(connection.execute(select(VisitRecord.__table__)).one()._mapping)
+    del row["id"]
+    changes = (
+        {"outcome": "nobody"},
+        {"choices": {**row["choices"], "identity_shown": ["no"]}},
+        {"is_late": True},
+        {"ended_at": row["ended_at"] + timedelta(minutes=1)},
+        {"words_sealed": seal(scene.keys, RECORD, {"said": "别的话", "salt": "x"})},
+    )
+    for version, change in enumerate(changes, start=2):
+        forged = row | change | {"version": version, "reference": f"V-{version}", "form_digest": str(version)}
+        scene.database.write(lambda s, forged=forged: s.execute(insert(VisitRecord).values(forged)))
+
+    assert [record.is_signed for record in story(scene).records] == [False] * len(changes) + [True]
+
+
+def test_a_signature_of_a_key_that_is_not_ours_or_was_revoked_does_not_hold(scene: Scene) -> None:
+    scene.record()
+    stranger = type(scene.ring).of("my.harbour.example", {}, Signer.from_seed(bytes(32)))
+    revoked = scene.ring.revoked(scene.signer.key_id, at=NOW, reason="seen")
+
+    with scene.database.read() as connection:
+        for ring in (stranger, revoked):
+            found = story_for(connection, scene.keys, ring, scene.lin, "V1")
+            assert found is not None
+            assert found.latest is not None
+            assert not found.latest.is_signed
 
 
 def test_a_record_of_another_day_is_late_and_says_so(scene: Scene) -> None:

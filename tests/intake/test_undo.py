@@ -18,10 +18,14 @@ from portal.db import Database
 from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Refused, undo
 from portal.intake.undo import CannotUndo, Undone
+from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.notices.models import Notice
 from portal.notices.operations import mint
+from portal.signing import Signer
+from portal.visits.models import Visit
 from tests.conftest import BANK_MORNING
+from tests.disputes.scene import ZONE, Scene
 from tests.intake.book import Book, line, small_book, write_book
 from tests.intake.conftest import Take, balances, contents, proved
 from tests.intake.test_batches import pay
@@ -244,6 +248,23 @@ def test_a_row_somebody_added_about_a_new_person_stands_in_the_way(
 
     assert isinstance(answer, CannotUndo)
     assert answer.in_the_way == {"hold": 1}
+
+
+def test_a_batch_whose_visit_was_written_about_stays(
+    sqlite_database: Database, take: Take, batch: Path, keys: Keys, signer: Signer
+) -> None:
+    take(sqlite_database, batch)
+    over = datetime(2026, 11, 30, 15, 40, tzinfo=ZONE)
+    with sqlite_database.read() as connection:
+        officer = connection.scalar(select(Visit.lead_officer_id).where(Visit.visit_ref == "V1"))
+    assert officer is not None
+    scene = Scene(sqlite_database, keys, signer, lin=0, officer=officer, pack=pack("cn"))
+    scene.record(now=over)
+
+    answer = _undo(sqlite_database, over)
+
+    assert isinstance(answer, CannotUndo)
+    assert answer.in_the_way["visit_record"] == 1
 
 
 def test_a_line_leaves_the_ledger_only_while_its_batch_is_undone(
