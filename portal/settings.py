@@ -55,16 +55,16 @@ class Checks:
         """The lines as the bank file `name` draws them. Raises BadSettings for an unknown one and for nonsense:
         no whole number, or one that protects nobody or answers nobody."""
         for key, value in data.items():
-            if key not in _CHECKS:
+            if key not in CHECK_BOUNDS:
                 raise BadSettings(f"{name}: checks has no {key}")
-            least, most = _CHECKS[key]
+            least, most = CHECK_BOUNDS[key]
             if type(value) is not int or not least <= value <= most:
                 raise BadSettings(f"{name}: checks.{key} must be a whole number from {least} to {most}")
         return cls(**data)
 
 
 #: The least and the most that still makes sense of each.
-_CHECKS: Mapping[str, tuple[int, int]] = {
+CHECK_BOUNDS: Mapping[str, tuple[int, int]] = {
     "networks_per_code": (2, 100),
     "networks_window_hours": (1, 168),
     "networks_after_clearing": (1, 100),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import os
+from pathlib import Path
 
 import pytest
 
-from portal.settings import BadSettings, load
+from portal.settings import CHECK_BOUNDS, BadSettings, Checks, load
 from tests.conftest import ROOT
 
 GOOD = {
@@ -80,3 +82,45 @@ def test_the_demonstration_refuses_production() -> None:
 
     with pytest.raises(BadSettings):
         refuse_production(load(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("networks_per_code = 0", "networks_per_code"),
+        ("networks_per_code = -5", "networks_per_code"),
+        ("networks_per_code = 1_000_000", "networks_per_code"),
+        ("networks_window_hours = 0", "networks_window_hours"),
+        ("real_codes_per_network = 2", "real_codes_per_network"),
+        ("real_codes_per_network = 10.5", "real_codes_per_network"),
+        ('visitor_answers_per_day = "5"', "visitor_answers_per_day"),
+        ("contact_answers_per_day = true", "contact_answers_per_day"),
+        ("wrong_number_working_days = 0", "wrong_number_working_days"),
+        ("networks_per_codes = 5", "networks_per_codes"),
+    ],
+)
+def test_a_line_that_makes_no_sense_stops_the_start(tmp_path: Path, line: str, named: str) -> None:
+    bank = tmp_path / "bank.toml"
+    whole = Path(GOOD["PORTAL_BANK_FILE"]).read_text(encoding="utf-8")
+    bank.write_text(f"{whole}\n[checks]\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(BadSettings, match=named):
+        load(GOOD | {"PORTAL_BANK_FILE": str(bank)})
+
+
+def test_a_bank_draws_its_own_lines_and_leaves_out_the_others(tmp_path: Path) -> None:
+    bank = tmp_path / "bank.toml"
+    whole = Path(GOOD["PORTAL_BANK_FILE"]).read_text(encoding="utf-8")
+    bank.write_text(f"{whole}\n[checks]\nnetworks_per_code = 8\n", encoding="utf-8")
+
+    assert load(GOOD | {"PORTAL_BANK_FILE": str(bank)}).bank.checks == Checks(networks_per_code=8)
+    assert load(GOOD).bank.checks == Checks()
+
+
+def test_the_paper_has_every_line_with_its_default_and_bounds() -> None:
+    paper = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+    for field in dataclasses.fields(Checks):
+        (row,) = [line for line in paper.splitlines() if line.startswith(f"| `{field.name}` |")]
+        least, most = CHECK_BOUNDS[field.name]
+        assert row.endswith(f"| {field.default} | {least}, {most} |"), field.name
