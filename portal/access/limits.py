@@ -92,6 +92,12 @@ TAIL_WRONG = Limit(
 PHOTOS_NETWORK = Limit(
     "photos_network", HOUR, 40, "pictures from one network: each costs a second or more of a processor"
 )
+FRAMES_NETWORK = Limit(
+    "frames_network",
+    HOUR,
+    600,
+    "frames of a live camera from one network: seven full minutes of it, each a tenth of a picture's work",
+)
 PAY_ATTEMPTS = Limit(
     "pay_attempts", 600, 10, "nobody pays ten times in ten minutes; who tests stolen cards does"
 )

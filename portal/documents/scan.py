@@ -1,6 +1,6 @@
 """The child process that looks for QR codes in a picture somebody took or was sent.
 
-`python -m portal.documents.scan MEDIA_TYPE PIXELS` reads the picture from standard input and writes what
+`python -m portal.documents.scan MEDIA_TYPE PIXELS [quick]` reads the picture from standard input and writes what
 its codes say to standard output: a JSON list of texts, from top to bottom, and last an empty one when a
 code was seen that could not be read. It has the limits of
 portal/documents/render.py and keeps nothing.
@@ -8,6 +8,7 @@ portal/documents/render.py and keeps nothing.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -34,11 +35,11 @@ ALWAYS = 2
 def main(arguments: list[str]) -> int:
     """Standard input's codes to standard output; the process's exit status."""
     limit_self()
-    media_type, pixels = arguments[0], int(arguments[1])
+    media_type, pixels, is_quick = arguments[0], int(arguments[1]), "quick" in arguments[2:]
     try:
         data = sys.stdin.buffer.read()
         picture = plain_photo(data, media_type, pixels=pixels, long_side=LONG_SIDE).convert("L")
-        sys.stdout.write(json.dumps(texts_in(picture)))
+        sys.stdout.write(json.dumps(texts_in(picture, most_tries=ALWAYS if is_quick else None)))
         sys.stdout.flush()
     except CannotRender as error:
         return STATUS[str(error)]
@@ -49,17 +50,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def texts_in(picture: Image.Image) -> list[str]:
+def texts_in(picture: Image.Image, *, most_tries: int | None = None) -> list[str]:
     """What the codes in a grey picture say, each once, from top to bottom; "" last for one that was seen
     and not read.
 
-    Harder tries follow only while nothing was read, or a code was seen that could not be.
+    Harder tries follow only while nothing was read, or a code was seen that could not be; `most_tries` ends them.
     """
     from zxingcpp import BarcodeFormat, BarcodeFormats, Binarizer, TextMode, read_barcodes
 
     found: dict[str, None] = {}
     most_seen = 0
-    for number, tried in enumerate(_tries(picture)):
+    for number, tried in enumerate(itertools.islice(_tries(picture), most_tries)):
         if number >= ALWAYS and (len(found) >= max(most_seen, 1) or time.process_time() > TRYING_SECONDS):
             break
         codes = read_barcodes(

@@ -18,6 +18,8 @@ WAIT_SECONDS = 3.0
 LONGEST = 7089
 
 _turns = threading.BoundedSemaphore(CHILDREN)
+#: Of those children one at most looks at frames of a camera: whoever has a picture is never kept waiting by them.
+_frames = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,26 @@ def codes_in(data: bytes, *, limits: Limits) -> Codes:
 
     Raises media.Refused, Unreadable, Busy.
     """
-    media_type = picture_type_of(data)
-    if not _turns.acquire(timeout=WAIT_SECONDS):
+    return _scanned(data, limits, WAIT_SECONDS)
+
+
+def codes_in_frame(data: bytes, *, limits: Limits) -> Codes:
+    """The codes in one frame of a live camera, looked for once and not harder: the next frame comes soon. Raises as
+    `codes_in`; Busy at once where no child is free."""
+    if not _frames.acquire(blocking=False):
         raise Busy
     try:
-        answer = in_child("portal.documents.scan", media_type, str(limits.pixels), data=data)
+        return _scanned(data, limits, 0, "quick")
+    finally:
+        _frames.release()
+
+
+def _scanned(data: bytes, limits: Limits, wait: float, *how: str) -> Codes:
+    media_type = picture_type_of(data)
+    if not _turns.acquire(timeout=wait):
+        raise Busy
+    try:
+        answer = in_child("portal.documents.scan", media_type, str(limits.pixels), *how, data=data)
     finally:
         _turns.release()
     return _codes(answer)

@@ -396,6 +396,11 @@ def _origin(address: str) -> tuple[str, str | None, int | None]:
         return "", None, None
 
 
+#: What pages may use of a device; the page of pictures has the camera, see public/check_photo.py.
+NO_DEVICES = "camera=(), geolocation=(), microphone=(), payment=()"
+CAMERA_ALONE = "camera=(self), geolocation=(), microphone=(), payment=()"
+
+
 class NoSession(SessionInterface):
     """Flask's signed cookie is not used: what a browser may keep are our own cookies, each with a purpose."""
 
@@ -418,7 +423,7 @@ def headers_of(app: Flask) -> list[tuple[str, str]]:
         ("Referrer-Policy", "same-origin"),
         ("X-Frame-Options", "DENY"),
         ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Permissions-Policy", "camera=(self), geolocation=(), microphone=(), payment=()"),
+        ("Permissions-Policy", NO_DEVICES),
     ]
     if settings.secure_cookies:
         made.append(("Strict-Transport-Security", "max-age=31536000; includeSubDomains"))

@@ -79,14 +79,26 @@ def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the run."""
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Start a Chromium with more flags than the usual ones; all end with the run."""
     path = machine.chromium()
     assert path, "no Chromium on this machine: `make test` installs it, or apt-get install chromium"
+    browsers: list[Browser] = []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+
+        def launched(*flags: str) -> Browser:
+            browsers.append(playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_FLAGS, *flags]))
+            return browsers[-1]
+
+        yield launched
+        for browser in browsers:
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Browser]) -> Browser:
+    """One Chromium for the run."""
+    return launch()
 
 
 @pytest.fixture

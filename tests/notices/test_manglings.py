@@ -16,7 +16,7 @@ PROFILE = os.environ.get("PORTAL_TEST_PROFILE", "")
 PASTES = {"quick": 1_500, "soak": 200_000}.get(PROFILE, 12_000)
 CUTS = PASTES // 10
 #: The share of papers.
-PAPERS = 0.08
+PAPERS = 0.02 if PROFILE == "soak" else 0.08
 pytestmark = pytest.mark.slow
 
 

@@ -17,7 +17,7 @@ PROFILE = os.environ.get("PORTAL_TEST_PROFILE", "")
 #: Changes of each kind; there are 18 kinds.
 EACH = {"quick": 170, "soak": 56_000}.get(PROFILE, 5_900)
 #: The share of letters and visit notices on paper among them: each is twenty times as long as a text message.
-PAPERS = 0.08
+PAPERS = 0.02 if PROFILE == "soak" else 0.08
 SEED = int(os.environ.get("PORTAL_TEST_SEED", "4"))
 pytestmark = pytest.mark.slow
 

@@ -13,11 +13,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.access import counters
 from portal.access.codes import grouped
-from portal.access.limits import PHOTOS_NETWORK
+from portal.access.limits import FRAMES_NETWORK, PHOTOS_NETWORK, Limit
 from portal.documents.kinds import DEFAULT_LIMITS
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
-from portal.documents.scanning import Busy, Codes, codes_in
+from portal.documents.scanning import Busy, Codes, codes_in, codes_in_frame
 from portal.notices import faces, offline
 from portal.notices.scanned import Scanned, What, scanned
 from portal.notices.verification import Verdict, verdict_on
@@ -25,11 +25,13 @@ from portal.web import errors
 from portal.web.context import guards, portal
 from portal.web.locale import day_text
 from portal.web.public import check_text, still, tail
-from portal.web.security import network, takes_a_picture
+from portal.web.security import CAMERA_ALONE, network, takes_a_picture
 
 blueprint = Blueprint("check_photo", __name__)
 
 SHOWN_LENGTH = 160
+#: A frame of a camera comes drawn small.
+LARGEST_FRAME = 1024 * 1024
 #: From the worst to the best: the picture is no better than the worst code in it.
 COLOURS = ("bad", "na", "warn", "ok")
 
@@ -68,6 +70,13 @@ class AsksTail(Exception):
         self.reference = reference
 
 
+@blueprint.after_request
+def with_camera(response: Response) -> Response:
+    """These pages, and no others, may use the camera."""
+    response.headers["Permissions-Policy"] = CAMERA_ALONE
+    return response
+
+
 @blueprint.get("/check/photo")
 def page() -> str:
     """The page that takes a picture."""
@@ -85,7 +94,7 @@ def looked_at() -> str | Response | WerkzeugResponse:
         return _again("none")
     if len(data) > DEFAULT_LIMITS.file_bytes:
         return _again("too_large")
-    wait = _too_often()
+    wait = _too_often(PHOTOS_NETWORK)
     if wait:
         return errors.page(429, retry_after=wait)
     try:
@@ -97,6 +106,26 @@ def looked_at() -> str | Response | WerkzeugResponse:
     except Busy:
         return errors.page(503, retry_after=5)
     return _found(found)
+
+
+@blueprint.post("/check/photo/frame")
+@takes_a_picture
+def frame() -> tuple[str, int]:
+    """Whether a code is in one frame of a live camera: 200 or 204, and no word more. Nothing is asked about; the
+    frame with a code is then sent as a picture."""
+    file = request.files.get("photo")
+    data = file.read(LARGEST_FRAME + 1) if file else b""
+    if not data or len(data) > LARGEST_FRAME:
+        return "", 422
+    if _too_often(FRAMES_NETWORK):
+        return "", 429
+    try:
+        found = codes_in_frame(data, limits=DEFAULT_LIMITS)
+    except (Refused, Unreadable):
+        return "", 422
+    except Busy:
+        return "", 503
+    return "", 200 if any(found.texts) else 204
 
 
 def _found(found: Codes) -> str | Response:
@@ -203,16 +232,16 @@ def _on_signed(code: Scanned) -> Code:
     return Code(code.what.value, verdict, colour, issued=issued, expires=expires)
 
 
-def _too_often() -> int:
-    """Seconds this network has to wait before the next picture; 0 for none."""
+def _too_often(limit: Limit) -> int:
+    """Seconds this network has to wait before the next picture or frame; 0 for none."""
     p = portal()
     real_now = p.clock.real_now()
     count = p.db.write(
         lambda session: counters.count_towards(
-            session, keys=p.keys, limit=PHOTOS_NETWORK, key=network(), real_now=real_now
+            session, keys=p.keys, limit=limit, key=network(), real_now=real_now
         )
     )
-    return counters.seconds_left(PHOTOS_NETWORK, real_now) if count > PHOTOS_NETWORK.most else 0
+    return counters.seconds_left(limit, real_now) if count > limit.most else 0
 
 
 def _again(error: str) -> Response:

@@ -13,15 +13,17 @@ from PIL import Image
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from portal.access.limits import PHOTOS_NETWORK, WRONG_CODES_NETWORK
+from portal.access.limits import FRAMES_NETWORK, PHOTOS_NETWORK, WRONG_CODES_NETWORK
 from portal.access.models import Counter
 from portal.db import Database
+from portal.documents import scanning
 from portal.keys import Keys
 from portal.notices import offline
 from portal.notices.faces import NoticeSeen
 from portal.schema import metadata
 from portal.settings import Settings
 from portal.signing import Signer
+from portal.web.public import check_photo
 from tests.conftest import BANK_MORNING
 from tests.web.public.test_check import UNKNOWN_TOKEN, Scene, scene_over, verdict_in
 
@@ -220,3 +222,64 @@ def test_another_site_cannot_send_a_picture(scene: Scene) -> None:
     )
 
     assert page.status_code == 403
+
+
+def frame(scene: Scene, data: bytes) -> TestResponse:
+    return scene.client.post("/check/photo/frame", data={"photo": (io.BytesIO(data), "frame.jpg")})
+
+
+def test_a_frame_of_the_camera_is_told_whether_it_has_a_code_and_nothing_else(scene: Scene) -> None:
+    before = rows(scene.database)
+    genuine, foreign, empty = (
+        frame(scene, picture(*texts))
+        for texts in ((link(scene.genuine.token),), ("https://evil.example/",), ())
+    )
+
+    assert [answer.status_code for answer in (genuine, foreign, empty)] == [200, 200, 204]
+    assert {answer.data for answer in (genuine, foreign, empty)} == {b""}
+    assert rows(scene.database) == before, "a frame asks about no code"
+
+
+def test_a_frame_that_is_no_picture_or_too_large_is_refused(scene: Scene) -> None:
+    assert frame(scene, b"").status_code == 422
+    assert frame(scene, b"\xff\xd8\xff" + b"\0" * 100).status_code == 422
+    assert frame(scene, picture("x") + b"\0" * 1024 * 1024).status_code == 422
+
+
+def test_frames_have_a_limit_of_their_own_and_one_child_at_most(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scanning._frames:
+        assert frame(scene, picture("x")).status_code == 503
+        assert send(scene, picture(link(scene.genuine.token))).status_code == 200, (
+            "a picture is looked at all the same"
+        )
+
+    monkeypatch.setattr(check_photo, "FRAMES_NETWORK", replace(FRAMES_NETWORK, scope="few", most=1))
+    assert [frame(scene, picture("x")).status_code for _ in range(2)] == [200, 429]
+    assert send(scene, picture(link(scene.genuine.token))).status_code == 200
+
+
+def test_the_camera_may_be_used_on_the_page_of_pictures_alone(scene: Scene) -> None:
+    allowed = {
+        path: "camera=(self)" in scene.client.get(path).headers["Permissions-Policy"]
+        for path in (
+            "/",
+            "/check",
+            "/check/photo",
+            "/check/text",
+            "/check/number",
+            "/check/visitor",
+            "/nowhere",
+        )
+    }
+
+    assert [path for path, may in allowed.items() if may] == ["/check/photo"]
+    page = scene.client.get("/check/photo").text
+    assert "js/camera.js" in page
+    assert "js/camera.js" not in scene.client.get("/check").text
+
+
+def rows(database: Database) -> int:
+    with database.read() as connection:
+        return connection.scalar(select(func.count()).select_from(NoticeSeen)) or 0
