@@ -43,6 +43,7 @@ HELD = frozenset(
         "check.typed",
         "check_number.asked",
         "check_photo.looked_at",
+        "check_photo.frame",
         "check_text.pasted",
         "check_visitor.asked",
         "more.page",
@@ -249,6 +250,7 @@ def pictures(walk: Walk) -> None:
         picture("你好"), b"no picture", b"",
     ):  # fmt: skip
         walk.post("/check/photo", photo=(io.BytesIO(sent), "a.jpg"))
+        walk.post("/check/photo/frame", photo=(io.BytesIO(sent), "a.jpg"))
 
 
 def numbers(walk: Walk) -> None:
