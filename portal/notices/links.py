@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from portal.notices.folding import skeleton
 
@@ -40,6 +40,11 @@ class LinkKind(StrEnum):
 
     OURS = "ours"
     LOOK_ALIKE = "look_alike"
+    #: letters of another alphabet, as they are or in the code that begins with xn--
+    OTHER_LETTERS = "other_letters"
+    PUNYCODE = "punycode"
+    #: our address stands behind the slash of somebody else's
+    IN_PATH = "in_path"
     SUB_DOMAIN = "sub_domain"
     USER_NAME = "user_name"
     OTHER_PORT = "other_port"
@@ -77,8 +82,9 @@ def kind_of(address: str, *, ours: str) -> LinkKind:
 
     >>> [kind_of(text, ours="my.bank.example").value for text in (
     ...     "https://my.bank.example/n/ABC", "http://my.bank.example", "my.bank.example.pay.cc",
-    ...     "https://my.bank.example@evil.cc/", "my-bank.example", "mу.bank.example", "bit.ly/3x")]
-    ['ours', 'not_secure', 'sub_domain', 'user_name', 'look_alike', 'look_alike', 'shortener']
+    ...     "https://my.bank.example@evil.cc/", "my-bank.example", "mу.bank.example", "bit.ly/3x",
+    ...     "xn--m-2tb.bank.example", "evil.cc/my.bank.example/n/1")]
+    ['ours', 'not_secure', 'sub_domain', 'user_name', 'look_alike', 'other_letters', 'shortener', 'punycode', 'in_path']
     """
     try:
         parts = urlsplit(address if "://" in address else f"https://{address}")
@@ -91,7 +97,7 @@ def kind_of(address: str, *, ours: str) -> LinkKind:
     if "@" in parts.netloc or "\\" in address:
         return LinkKind.USER_NAME
     if host != own_host:
-        return _foreign(host, own_host, parts.netloc)
+        return _foreign(host, own_host, parts)
     own_port = ours.partition(":")[2]
     if port is not None and str(port) != (own_port or "443"):
         return LinkKind.OTHER_PORT
@@ -122,23 +128,21 @@ def _without_chinese_tail(address: str) -> str:
     return address[: han.start()] if han and "." in address[: han.start()] else address
 
 
-def _foreign(host: str, ours: str, written: str) -> LinkKind:
-    if not host.isascii() or "xn--" in host:
-        return LinkKind.LOOK_ALIKE if _is_like(_decoded(host), ours) else LinkKind.FOREIGN
-    if re.fullmatch(r"[\d.]+|0x[0-9a-f.x]+", host) or written.startswith("["):
+def _foreign(host: str, ours: str, parts: SplitResult) -> LinkKind:
+    if "xn--" in host:
+        return LinkKind.PUNYCODE
+    if not host.isascii():
+        return LinkKind.OTHER_LETTERS if _is_like(host, ours) else LinkKind.FOREIGN
+    if re.fullmatch(r"[\d.]+|0x[0-9a-f.x]+", host) or parts.netloc.startswith("["):
         return LinkKind.NUMBERS
     if host in SHORTENERS or host.removeprefix("www.") in SHORTENERS:
         return LinkKind.SHORTENER
     if host.startswith(f"{ours}.") or f".{ours}." in host or host.endswith(f".{ours}"):
         return LinkKind.SUB_DOMAIN
-    return LinkKind.LOOK_ALIKE if _is_like(host, ours) else LinkKind.FOREIGN
-
-
-def _decoded(host: str) -> str:
-    try:
-        return host.encode("ascii").decode("idna")
-    except (UnicodeError, ValueError):
-        return host
+    if _is_like(host, ours):
+        return LinkKind.LOOK_ALIKE
+    behind = "/".join((parts.path, parts.query, parts.fragment)).lower()
+    return LinkKind.IN_PATH if ours in behind else LinkKind.FOREIGN
 
 
 def _is_like(host: str, ours: str) -> bool:

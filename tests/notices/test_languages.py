@@ -189,3 +189,18 @@ def test_no_wording_of_a_paper_holds_a_person_or_a_figure(database: Database, ke
     printed(database, keys, letters(9)[0])
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Wording)) == 3
+
+
+def test_every_paper_of_a_visit_says_in_its_language_that_no_cash_is_taken() -> None:
+    """AC16: on the page that anybody in the house may read."""
+    said = {
+        "zh": "来访人不收钱。我们从不收现金",
+        "zh_Hant": "來訪人不收錢。我們從不收現金",
+        "en": "Visitorsnevertakemoney.Wenevertakecash.",
+    }
+    visits = [letter for letter in letters(18) if letter.visit is not None]
+
+    assert len(visits) == 6
+    for letter in visits:
+        first = letter.paper.forms.whole.split("\f")[0]
+        assert said[letter.language] in "".join(first.split())

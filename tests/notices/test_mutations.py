@@ -90,3 +90,35 @@ def test_our_own_address_is_ours_in_twenty_forms(host: str) -> None:
     assert len(forms) == 20
     assert [form for form in forms if kind_of(form, ours=host) is not LinkKind.OURS] == []
     assert kind_of(wide, ours=host) in (LinkKind.OURS, LinkKind.LOOK_ALIKE)
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("https://bit.ly/3xk9", LinkKind.SHORTENER),
+        ("t.cn/A6x", LinkKind.SHORTENER),
+        (f"https://{HOST}@evil.cc/n/1", LinkKind.USER_NAME),
+        (f"https://{HOST}:pw@evil.cc/", LinkKind.USER_NAME),
+        (f"https://{HOST}:8443/n/1", LinkKind.OTHER_PORT),
+        (f"http://{HOST}/n/1", LinkKind.NOT_SECURE),
+        (f"https://evil.cc/{HOST}/n/1", LinkKind.IN_PATH),
+        (f"evil.cc/?to={HOST}", LinkKind.IN_PATH),
+        (f"https://evil.cc/#{HOST}", LinkKind.IN_PATH),
+        (f"https://{HOST}.evil.cc/n/1", LinkKind.SUB_DOMAIN),
+        (f"https://pay.{HOST}", LinkKind.SUB_DOMAIN),
+        ("https://my.hаrbour.example/n/1", LinkKind.OTHER_LETTERS),
+        ("https://mу.harbour.example", LinkKind.OTHER_LETTERS),
+        ("https://my.xn--hrbour-4ve.example/", LinkKind.PUNYCODE),
+        ("https://my-harbour.example", LinkKind.LOOK_ALIKE),
+        ("https://my.harb0ur.example", LinkKind.LOOK_ALIKE),
+        ("https://203.0.113.9/n/1", LinkKind.NUMBERS),
+        ("weixin://dl/business", LinkKind.SCHEME),
+        ("https://news.example.net/", LinkKind.FOREIGN),
+    ],
+)
+def test_a_foreign_address_is_named_for_what_it_is(address: str, kind: LinkKind) -> None:
+    (found,) = links_in(f"请打开 {address} 核实", ours=(HOST,))
+
+    assert found.text == address
+    assert found.kind is kind
+    assert kind_of(address, ours=HOST) is kind

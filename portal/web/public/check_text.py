@@ -238,6 +238,15 @@ def link_words(kind: LinkKind) -> str:
     words: dict[LinkKind, str] = {
         LinkKind.OURS: _("The only address we use; but this is not the link of this message."),
         LinkKind.LOOK_ALIKE: _("The only address we use. Yours is made to look like it."),
+        LinkKind.OTHER_LETTERS: _(
+            "The only address we use. Yours has letters of another alphabet that look like ours."
+        ),
+        LinkKind.PUNYCODE: _(
+            "The only address we use. Yours begins with xn--, which stands for letters of another alphabet."
+        ),
+        LinkKind.IN_PATH: _(
+            "The only address we use. In yours our name stands behind a slash, after somebody else's address."
+        ),
         LinkKind.SUB_DOMAIN: _(
             "The only address we use. Yours has our name in it and leads to somebody else."
         ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import random
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -16,6 +18,7 @@ from portal.access import codes
 from portal.access.limits import VISIT_SHOWN
 from portal.contacts.models import Agency
 from portal.db import Database
+from portal.fakes.models import FakeReport
 from portal.keys import Keys
 from portal.notices.models import Notice
 from portal.notices.operations import MintedCode
@@ -222,3 +225,39 @@ def _new_day(door: Door) -> None:
     from portal.access.models import Counter
 
     door.database.write(lambda session: session.query(Counter).delete() and None)
+
+
+def reported(client: FlaskClient, page: TestResponse, more: str) -> TestResponse:
+    """As a browser does it: the form that the page offers, opened, completed with `more`, and sent."""
+    form = re.search(r'<form[^>]*action="/report/begin">(.*?)</form>', page.text, re.DOTALL)
+    assert form is not None
+    given = re.findall(r'name="(text|number|link)" value="([^"]*)"', form[1])
+    opened = client.post("/report/begin", data={name: html.unescape(value) for name, value in given})
+    text = re.search(r"<textarea[^>]*>(.*?)</textarea>", opened.text, re.DOTALL)
+    key = re.search(r'name="form_key" value="([^"]+)"', opened.text)
+    assert text is not None
+    assert key is not None
+    whole = f"{html.unescape(text[1])} {more}"
+    return client.post(
+        "/report", data={"form_key": key[1], "text": whole}, content_type="multipart/form-data"
+    )
+
+
+def test_a_hundred_of_a_hundred_reports_from_the_door_reach_the_queue(door: Door) -> None:
+    """AC16: what was typed at the door is in the report already, whatever the answer was and in every language."""
+    for number in range(100):
+        door.client.environ_base["REMOTE_ADDR"] = f"198.51.100.{number}"
+        door.client.set_cookie("language", ("zh", "zh_Hant", "en")[number % 3])
+        staff = ("G10354", "G10058", "G99999")[number // 3 % 3]
+        page = door.ask(staff, agency="汇信", code=UNKNOWN if number % 4 == 0 else None)
+        assert page.status_code == 200
+        assert reported(door.client, page, f"Asked for {number} in cash").status_code == 303
+
+    with door.database.read() as connection:
+        texts = [
+            door.keys.unseal("fakes.text", sealed)
+            for sealed in connection.scalars(select(FakeReport.text_sealed))
+        ]
+    assert len(texts) == 100
+    assert all(re.search(r"G(?:10354|10058|99999)", text) for text in texts)
+    assert all("in cash" in text for text in texts)

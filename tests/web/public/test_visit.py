@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import re
 from datetime import date
@@ -221,3 +222,25 @@ def test_nothing_reached_by_the_code_names_a_debt(
     pages += [ask(client, visit, **given).text for given in ({"tail": "1"}, {"of": "V2"}, {"code": "x"})]
     for page in pages:
         assert forbidden_words_in(text_of_answer(page[page.index("<main") : page.index("</main>")])) == ()
+
+
+@pytest.mark.parametrize("language", ["zh", "zh_Hant", "en"])
+def test_what_does_not_fit_at_the_door_is_reported_without_typing_the_visit(
+    client: FlaskClient, visit: Announced, language: str
+) -> None:
+    people.sign_in(client, visit.borrower_id)
+    door = ask(client, visit).location
+    client.set_cookie("language", language)
+    for path in (door, "/my/visits/V1"):
+        page = client.get(path).text
+        form = re.search(r'<form[^>]*action="/report/begin">(.*?)</form>', page, re.DOTALL)
+        assert form is not None, path
+        given = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form[1]))
+        opened = client.post(
+            "/report/begin", data={name: html.unescape(value) for name, value in given.items()}
+        )
+        assert opened.status_code == 200
+        typed = re.search(r"<textarea[^>]*>(.*?)</textarea>", opened.text, re.DOTALL)
+        assert typed is not None
+        assert "V1" in typed[1]
+        assert "<" not in html.unescape(typed[1])
