@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.borrowers.models import Borrower
 from portal.contacts.ground import may_contact as may_contact
 from portal.contacts.models import Agency, Hold
+from portal.contacts.rule import WRONG_NUMBER
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def is_in_force(now: datetime) -> ColumnElement[bool]:
         & or_(Hold.ends_at.is_(None), Hold.ends_at > now)
         & or_(Hold.number_digest == "", Hold.number_digest == on_file)
     )
+
+
+def rests_all(now: datetime) -> ColumnElement[bool]:
+    """Those that rest whatever presses. A wrong number says nothing of letters and visits."""
+    return is_in_force(now) & (Hold.reason != WRONG_NUMBER)
 
 
 def holds_in_force(

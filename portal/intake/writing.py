@@ -19,7 +19,7 @@ from portal.accounts.operations import rebalance
 from portal.accounts.reconcile_core import give_way, park_overpaid
 from portal.contacts.log import Rules
 from portal.contacts.models import Hold
-from portal.contacts.queries import is_in_force
+from portal.contacts.queries import rests_all
 from portal.intake import contact_writing, merges, transfer_writing
 from portal.intake.checks import Checked, Progress
 from portal.intake.manifest import Manifest
@@ -31,6 +31,7 @@ from portal.notices.operations import sync_faces
 from portal.payments.posted_back import posted_back
 from portal.visits.changes import refuse_unwanted
 from portal.visits.models import Visit
+from portal.visits.notice_days import cancel_short
 from portal.visits.operations import cancel_visits, pause_visits
 
 #: Loans that the portal posted to, worked on with one statement.
@@ -139,7 +140,7 @@ class BatchWriter:
         statement = (
             select(Hold.borrower_id, Hold.kind, Hold.reason)
             .join(Visit, Visit.borrower_id == Hold.borrower_id)
-            .where(Visit.state == "planned", is_in_force(self.now))
+            .where(Visit.state == "planned", rests_all(self.now))
             .distinct()
             .order_by(Hold.borrower_id, Hold.kind.desc())
         )
@@ -147,6 +148,7 @@ class BatchWriter:
             move = cancel_visits if kind == "stop" else pause_visits
             move(self.session, borrower_id=borrower_id, reason=reason, actor=OPERATOR, now=self.now)
         refuse_unwanted(self.session, now=self.now)
+        cancel_short(self.session, rules=self.rules, now=self.now)
 
     def _balances(self) -> None:
         """Every loan moves to the business date: an instalment can fall due without a line. Loans on which

@@ -13,7 +13,7 @@ from portal.accounts.as_of import balances_as_of
 from portal.accounts.queries import LoanView
 from portal.borrowers.models import Borrower
 from portal.contacts.models import Agency, Hold
-from portal.contacts.queries import is_in_force
+from portal.contacts.queries import rests_all
 from portal.keys import Keys
 from portal.money import Money
 from portal.notices.models import Notice, NoticeLoan
@@ -73,7 +73,7 @@ class Printable:
 
 def waiting_for_paper(connection: Connection, channel: str, *, today: date, now: datetime) -> tuple[str, ...]:
     """The notices of `channel` to be printed: live, in force, their code not handed over, no hold."""
-    held = exists(select(Hold.id).where(Hold.borrower_id == Notice.borrower_id, is_in_force(now)))
+    held = exists(select(Hold.id).where(Hold.borrower_id == Notice.borrower_id, rests_all(now)))
     rows = connection.scalars(
         select(Notice.notice_ref)
         .where(
@@ -155,7 +155,7 @@ def _notice(keys: Keys, asked: str) -> Any:
 
 def _refuse(connection: Connection, row: Any, today: date, now: datetime) -> None:
     """Raise NotPrintable with the first thing that stands against it."""
-    held = exists().where(Hold.borrower_id == row.borrower_id, is_in_force(now))
+    held = exists().where(Hold.borrower_id == row.borrower_id, rests_all(now))
     reasons = {
         "channel": row.channel not in CHANNELS,
         "no_code": row.code_digest is None,

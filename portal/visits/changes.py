@@ -16,6 +16,7 @@ from portal import audit
 from portal.audit import Actor
 from portal.contacts.news import News, tell
 from portal.contacts.queries import holds_in_force
+from portal.contacts.rule import WRONG_NUMBER
 from portal.db import upsert
 from portal.keys import Keys
 from portal.states import NotAllowed
@@ -128,7 +129,7 @@ def agree_place(session: Session, *, visit_ref: str, actor: Actor, now: datetime
     visit = session.execute(select(Visit.borrower_id).where(Visit.visit_ref == visit_ref)).one_or_none()
     if visit is None:
         raise NoSuchVisit(visit_ref)
-    if holds_in_force(session, visit.borrower_id, now=now):
+    if any(hold.reason != WRONG_NUMBER for hold in holds_in_force(session, visit.borrower_id, now=now)):
         raise NotAllowed(LIFECYCLE.name, State.PLACE_ASKED, Action.AGREE_PLACE)
     values = {"address_sealed": Visit.place_asked_sealed, "off_reason": None}
     _change(

@@ -197,7 +197,11 @@ def test_a_later_batch_brings_people_up_to_date_and_leaves_what_the_portal_decid
 
 @pytest.mark.parametrize(
     ("kind", "reason", "state"),
-    [("stop", "plan_in_force", "cancelled"), ("pause", "proposal_open", "paused")],
+    [
+        ("stop", "plan_in_force", "cancelled"),
+        ("pause", "proposal_open", "paused"),
+        ("stop", "wrong_number", "planned"),
+    ],
 )
 def test_a_visit_announced_while_contacts_rest_does_not_stand(
     database: Database,
@@ -224,7 +228,8 @@ def test_a_visit_announced_while_contacts_rest_does_not_stand(
     assert isinstance(answer, Applied)
     with database.read() as connection:
         found = connection.execute(select(Visit.visit_ref, Visit.state, Visit.off_reason)).all()
-    assert sorted(found) == [("V1", state, reason), ("V2", state, reason)]
+    why = None if state == "planned" else reason
+    assert sorted(found) == [("V1", state, why), ("V2", state, why)]
 
 
 def test_a_visit_the_bank_called_off_and_takes_up_again_is_planned_again(
@@ -485,3 +490,29 @@ def test_a_batch_says_whether_it_is_a_demonstration(
 
     with sqlite_database.read() as connection:
         assert demonstration_batches(connection) == {1: True}
+
+
+@pytest.mark.parametrize(
+    ("place", "state"), [("gb", ("cancelled", "notice_days")), ("us", ("planned", None))]
+)
+def test_a_visit_announced_at_shorter_notice_than_the_place_prescribes_is_called_off(
+    sqlite_database: Database,
+    keys: Keys,
+    harbour_mapping: Mapping,
+    tmp_path: Path,
+    place: str,
+    state: tuple[str, str | None],
+) -> None:
+    book = small_book()
+    issued = book.rows["visits"][0]["starts_at"] - timedelta(days=6)
+    for notice in book.rows["notices"]:
+        notice["issued_at"] = issued
+    folder = write_book(book, harbour_mapping, tmp_path / "one")
+
+    answer = apply_batch(
+        sqlite_database, directory=folder, mapping="harbour", keys=keys, now=BANK_MORNING, jurisdiction=place
+    )
+
+    assert isinstance(answer, Applied), answer
+    with sqlite_database.read() as connection:
+        assert tuple(connection.execute(select(Visit.state, Visit.off_reason)).one()) == state
