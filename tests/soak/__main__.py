@@ -1,6 +1,6 @@
 """`make soak`: the proofs at their full size, one after the other, with progress; what fails says how to see it again.
 
-python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts|contacts|guesses] [--seed N]
+python -m tests.soak [--steps N] [--deliveries N] [--only machines|mutants|deliveries|storms|kills|texts|contacts|guesses|strangers] [--seed N]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.soak import deliveries, guesses, mutants
 
 #: Steps between two words of progress.
 PORTION = 10_000
-PARTS = ("machines", "mutants", "storms", "kills", "texts", "contacts", "guesses", "deliveries")
+PARTS = ("machines", "mutants", "storms", "kills", "texts", "contacts", "guesses", "strangers", "deliveries")
 
 
 @contextmanager
@@ -110,6 +110,8 @@ def main() -> None:
             tests_of("tests/contacts/test_twenty_years.py", "tests/contacts/test_rule.py")
         elif part == "guesses":
             guesses.prove()
+        elif part == "strangers":
+            tests_of("tests/web/public/test_at_size.py", "-s")
         else:
             full_deliveries(asked.deliveries, asked.seed)
 

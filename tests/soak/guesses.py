@@ -1,6 +1,6 @@
 """Codes at random against real ones: none is ever met, each is as likely as any other, none comes twice.
 
-python -m tests.soak.guesses [--codes 10000000] [--live 10000] [--pairs 20000] [--addresses 10000]
+python -m tests.soak.guesses [--codes 10000000] [--live 10000] [--pairs 20000] [--addresses 10000] [--guesses 1000000] [--minutes 10]
 """
 
 from __future__ import annotations
@@ -179,14 +179,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for name, default in (("codes", 10_000_000), ("live", 10_000), ("pairs", 10_000), ("addresses", 10_000)):
+    sizes = {"codes": 10_000_000, "live": 10_000, "pairs": 10_000, "addresses": 10_000, "guesses": 1_000_000}
+    for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="after which no further round of guesses begins"
+    )
     asked = parser.parse_args()
-    prove(asked.codes, live=asked.live, pairs=asked.pairs, addresses=asked.addresses)
+    prove(
+        asked.codes,
+        live=asked.live,
+        pairs=asked.pairs,
+        addresses=asked.addresses,
+        guesses=asked.guesses,
+        minutes=asked.minutes,
+    )
 
 
 def prove(
-    count: int = 10_000_000, *, live: int = 10_000, pairs: int = 10_000, addresses: int = 10_000
+    count: int = 10_000_000,
+    *,
+    live: int = 10_000,
+    pairs: int = 10_000,
+    addresses: int = 10_000,
+    guesses: int = 1_000_000,
+    minutes: float = 10,
 ) -> None:
     """Each proof, with its figure. Raises SystemExit where one fails."""
     keys = Keys(pepper=PEPPER, master=MASTER)
@@ -197,9 +214,10 @@ def prove(
         if pairs:
             prove_time(database, keys, made, pairs)
         if addresses:
-            prove_spray(database, keys, addresses)
+            prove_spray(database, keys, addresses, guesses, minutes)
         database.dispose()
-    prove_codes(keys, made, count)
+    if count:
+        prove_codes(keys, made, count)
 
 
 def prove_time(database: Database, keys: Keys, made: list[str], pairs: int) -> None:
@@ -215,13 +233,48 @@ def prove_time(database: Database, keys: Keys, made: list[str], pairs: int) -> N
         raise SystemExit("known and unknown codes can be told apart by the time they take")
 
 
-def prove_spray(database: Database, keys: Keys, addresses: int) -> None:
-    """One guess from each address: nothing is met, and it is told once."""
-    some = (f"198.{18 + n // 65536}.{n // 256 % 256}.{n % 256}" for n in range(addresses))
-    got, raised = guessed(database, keys, some), alarms(database)
-    print(f"spray: {addresses:,} addresses, {got} hits, {raised} alarm", flush=True)
-    if got or raised > 1 or (addresses >= WRONG_CODES_ALL.most and raised != 1):
-        raise SystemExit("a spray was not refused, or not told once")
+def prove_spray(database: Database, keys: Keys, addresses: int, guesses: int, minutes: float) -> None:
+    """Guesses from as many addresses, one after the other and again, until there are `guesses` or the time is up:
+    nothing is met, it is told once, and whoever asks honestly in between is answered."""
+    begun, done, got = time.monotonic(), 0, 0
+    while done < guesses and (done < addresses or time.monotonic() - begun < 60 * minutes):
+        portion = min(addresses, guesses - done, PORTION)
+        some = (address_of((done + number) % addresses) for number in range(portion))
+        got += guessed(database, keys, some)
+        done += portion
+    seconds, raised, honest = time.monotonic() - begun, alarms(database), answered(database, keys)
+    print(
+        f"spray: {done:,} guesses from {addresses:,} addresses, {done / seconds:,.0f} a second, {got} hits, "
+        f"{raised} alarm, an honest check is {'answered' if honest else 'refused'}",
+        flush=True,
+    )
+    if got or not honest or raised > 1 or (done >= WRONG_CODES_ALL.most and raised != 1):
+        raise SystemExit("a spray was not refused, not told once, or kept others from an answer")
+
+
+def address_of(number: int) -> str:
+    """One of 131,072 addresses."""
+    return f"198.{18 + number // 65536}.{number // 256 % 256}.{number % 256}"
+
+
+def answered(database: Database, keys: Keys) -> bool:
+    """Whether a code of ours, put in the book just now, is genuine from a network that never guessed."""
+    code = codes.new_code()
+    row = {
+        "notice_id": 10**9,
+        "code_digest": codes.digest_of(keys, code),
+        "token_digest": keys.digest("notice.token", "an honest one"),
+        "issued_on": TODAY,
+        "expires_on": date(2026, 12, 31),
+        "status": "live",
+        "mobile_tail": "34",
+    }
+    database.write(lambda session: session.execute(NoticeFace.__table__.insert(), [row]) and None)
+    asked = asked_for(keys, code)
+    tried = database.write(
+        lambda session: faces.try_code(session, asked, keys=keys, network="203.0.113.1", real_now=NOON)
+    )
+    return verdict_on(asked, tried.face, today=TODAY) == Verdict.GENUINE
 
 
 def prove_codes(keys: Keys, made: list[str], count: int) -> None:
