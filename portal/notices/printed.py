@@ -32,7 +32,7 @@ class Forms:
 
 
 def forms(pages: Sequence[str], labels: Sequence[str], *, running: str = "", total: str = "") -> Forms:
-    """The two forms of a paper with these pages. `running` is what stands beside the bank's name on its second page,
+    r"""The two forms of a paper with these pages. `running` is what stands beside the bank's name on its second page,
     `total` the word above the last column of its table and before its last row.
 
     >>> forms(["Bank\nDear you\nScan\nme\n1 / 2"], ["Bank", "Scan me"]).bare
