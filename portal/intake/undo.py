@@ -38,6 +38,7 @@ from portal.accounts.reconcile_core import PARKED
 from portal.accounts.rewinding import rewind
 from portal.contacts.models import Contact, ContactBreach
 from portal.db import Base
+from portal.intake import undo_transfers
 from portal.intake.models import IntakeBatch, IntakeBefore, IntakeRun
 from portal.notices.operations import sync_faces
 
@@ -59,7 +60,7 @@ _ADDED = (
 #: Of these it adds some, and the portal others.
 _LOGGED = frozenset({"contact", "contact_breach"})
 #: Tables an intake writes beside them, gone with the rows they belong to.
-_OWN = {*_ADDED, "notice_loan", "loan_balance", "ledger_line"}
+_OWN = {*_ADDED, "notice_loan", "loan_balance", "ledger_line", "transfer_reference"}
 #: What somebody did on the figures as they stand: a row added since stands in the way.
 _RELIED = (
     "payment",
@@ -72,7 +73,6 @@ _RELIED = (
     "agreement",
     "plan",
     "plan_receipt",
-    "incoming_transfer",
 )
 
 
@@ -119,12 +119,14 @@ def undo_last(session: Session, *, by: str, now: datetime) -> Undone | CannotUnd
     if batch is None:
         return CannotUndo("none", {})
     since = {name: int(mark) for name, mark in batch.marks.items()}
+    undo_transfers.hold(session, since)
     in_the_way = dict(_in_the_way(session, since))
     if in_the_way:
         return CannotUndo("relied", in_the_way)
     batch.state = "undoing"
     session.flush()
     lines = _withdraw_lines(session, batch, since, now)
+    undo_transfers.take_back(session, since)
     restored = _restore(session, batch)
     _remove_added(session, since)
     sync_faces(session)
@@ -162,10 +164,14 @@ def _in_the_way(session: Session, since: Mapping[str, int]) -> Iterator[tuple[st
         return
     tables = Base.metadata.tables
     for name in _RELIED:
-        count = _count(session, tables[name], tables[name].c.id > since.get(name, 0)) if name in tables else 0
+        added = tables[name].c.id > since.get(name, 0)
+        if name == "payment":
+            added &= tables[name].c.id.not_in(undo_transfers.payments_of(since))
+        count = _count(session, tables[name], added)
         if count:
             yield name, count
-    count = _count(session, tables["ledger_line"], and_(_added_line(since), not_(_by_batch())))
+    yield from undo_transfers.in_the_way(session, since)
+    count = _count(session, tables["ledger_line"], and_(_added_line(since), not_(_by_batch(since))))
     if count:
         yield "ledger_line", count
     notices = tables["notice"]
@@ -219,9 +225,16 @@ def _added_line(since: Mapping[str, int]) -> Any:
     return LedgerLine.id > since["ledger_line"]
 
 
-def _by_batch() -> Any:
-    """Lines the intake itself wrote: the bank's, and its own that made room for them."""
-    ours = or_(LedgerLine.line_ref.startswith(GAVE_WAY), LedgerLine.line_ref.startswith(PARKED))
+def _by_batch(since: Mapping[str, int]) -> Any:
+    """Lines the intake itself wrote: the bank's, its own that made room for them, and what came of the
+    transfers that it brought."""
+    ours = or_(
+        LedgerLine.line_ref.startswith(GAVE_WAY),
+        LedgerLine.line_ref.startswith(PARKED),
+        and_(
+            LedgerLine.payment_id.is_not(None), LedgerLine.payment_id.in_(undo_transfers.payments_of(since))
+        ),
+    )
     return or_(LedgerLine.source == "core", and_(LedgerLine.source == "portal", ours))
 
 
@@ -290,6 +303,8 @@ def _remove_added(session: Session, since: Mapping[str, int]) -> None:
     session.execute(
         delete(named).where(or_(named.c.notice_id > since["notice"], named.c.loan_id > since["loan"]))
     )
+    references = tables["transfer_reference"]
+    session.execute(delete(references).where(references.c.loan_id > since["loan"]))
     session.execute(
         delete(LoanBalance)
         .where(LoanBalance.loan_id > since["loan"])

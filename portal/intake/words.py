@@ -17,13 +17,21 @@ _TABLES = {
     "agreement": ("协议", "agreements"),
     "plan": ("还款计划", "plans"),
     "plan_receipt": ("计划入账", "payments on plans"),
-    "incoming_transfer": ("银行转账", "bank transfers"),
+    "incoming_transfer": ("银行转账的退回", "bank transfers sent back"),
+    "message": ("已发出的收款通知", "receipts sent for its bank transfers"),
+    "outgoing_entry": ("已报送核心系统的入账", "bank transfers already told to the core"),
     "contact": ("本系统联系记录", "contacts written down here"),
     "contact_breach": ("已处理的违规联系", "breaches of contact rules that were worked"),
     "ledger_line": ("本系统记账", "lines posted here"),
     "notice": ("已生成查询码的通知", "notices whose codes are given out"),
 }
 _OTHER = ("其他记录", "other records")
+#: What stands in the way because a transfer was placed.
+_OF_TRANSFERS = frozenset({"incoming_transfer", "message", "outgoing_entry", "plan_receipt"})
+_BACK = (
+    "错误的转账，请在 transfers 文件中用 reverses_ref 列写明其编号，另起一行退回。",
+    " A transfer that was wrong is taken back by a row of the transfers file that names it in reverses_ref.",
+)
 
 
 def finding_words(one: Finding) -> tuple[str, str]:
@@ -43,10 +51,11 @@ def in_the_way_words(answer: CannotUndo) -> tuple[str, str]:
     named = [(_TABLES.get(table, _OTHER), count) for table, count in answer.in_the_way.items()]
     zh = "、".join(f"{words[0]} {count} 条" for words, count in named)
     en = ", ".join(f"{count} {words[1]}" for words, count in named)
+    back = _BACK if _OF_TRANSFERS & answer.in_the_way.keys() else ("", "")
     return (
-        f"不能撤销，未作任何改动：此后已有依据该批次产生的{zh}。请让银行在下一批中更正。",
+        f"不能撤销，未作任何改动：此后已有依据该批次产生的{zh}。请让银行在下一批中更正。{back[0]}",
         f"Not undone, nothing was changed: since then there are {en} that rest on it."
-        " Let the bank correct it in the next batch.",
+        f" Let the bank correct it in the next batch.{back[1]}",
     )
 
 

@@ -16,7 +16,7 @@ from portal.accounts.models import Loan, LoanRate
 from portal.db import Database
 from portal.intake.mapping import Mapping, load_mapping
 from portal.intake.operations import Applied, Refused
-from portal.intake.undo import CannotUndo, Undone, undo_last
+from portal.intake.undo import Undone, undo_last
 from portal.keys import Keys
 from portal.payments.models import IncomingTransfer, Payment, UnplacedMoney
 from portal.payments.references import transfer_reference
@@ -291,18 +291,3 @@ def test_an_undone_batch_takes_its_rates_with_it(
 
     assert isinstance(done, Undone)
     assert contents(database)["loan_rate"] == before
-
-
-def test_a_batch_whose_transfers_are_there_is_not_undone(
-    database: Database, take: Take, portal_mapping: Mapping, tmp_path: Path
-) -> None:
-    take(
-        database,
-        write_book(with_transfers(incoming("IN-1", "a")), portal_mapping, tmp_path / "1"),
-        portal_mapping,
-    )
-
-    answer = database.write(lambda session: undo_last(session, by="H-1", now=BANK_MORNING))
-
-    assert isinstance(answer, CannotUndo)
-    assert "incoming_transfer" in answer.in_the_way
