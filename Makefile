@@ -69,12 +69,12 @@ bench: $(VENV)/bench
 	@$(BIN)/python -m tests.bench.intake
 
 # The proofs at full size: five million steps of the machines, every planted bug, a thousand orders of twenty events,
-# a kill after every statement, ten million codes at random, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
+# a kill after every statement, 10,000 orders of payments and a file, ten million codes at random, 100,000 deliveries to three servers. Hours; `make soak SOAK="--steps 200000"`, see CONTRIBUTING.
 SOAK ?=
 soak: $(VENV)/dev
 	@$(BIN)/python -m tests.machine --postgres-only
 	@$(BIN)/python -m tests.soak $(SOAK)
-	@PORTAL_TEST_PROFILE=soak $(BIN)/python -m pytest tests/intake/test_size.py -q -n0
+	@PORTAL_TEST_PROFILE=soak $(BIN)/python -m pytest tests/intake/test_size.py tests/intake/test_interleavings.py -q -n0
 
 # Maintenance: pinned packages, catalogues, generated papers.
 lock: $(VENV)/dev
