@@ -252,7 +252,15 @@ def test_the_hold_follows_the_answer_whatever_the_order(
 ) -> None:
     """A walk through the table: the number rests exactly while it is open or barred."""
     with sqlite_database.writer.begin() as connection:
-        for name in ("hold", "wrong_number_answer", "wrong_number", "loan_balance", "ledger_line", "loan"):
+        for name in (
+            "contact_news",
+            "hold",
+            "wrong_number_answer",
+            "wrong_number",
+            "loan_balance",
+            "ledger_line",
+            "loan",
+        ):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}_no_delete")
             connection.exec_driver_sql(f"DELETE FROM {name}")
         connection.exec_driver_sql("DELETE FROM borrower")
