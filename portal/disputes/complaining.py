@@ -17,7 +17,7 @@ from portal.contacts.models import Contact
 from portal.contacts.operations import place_hold
 from portal.db import upsert
 from portal.disputes import words
-from portal.disputes.complaints import ABOUT, COMPONENTS, CONDUCT, LONGEST, OF_CONDUCT
+from portal.disputes.complaints import ABOUT, COMPONENTS, LONGEST, OF_CONDUCT, conduct_of
 from portal.disputes.deadlines import SIMPLE, times_of
 from portal.disputes.lifecycle import LIFECYCLE
 from portal.disputes.models import Complaint, VisitAnswer, VisitRecord
@@ -136,7 +136,7 @@ def problems_of(wish: Wish) -> dict[str, str]:
     problems: dict[str, str] = {}
     if wish.about not in ABOUT:
         problems["about"] = "missing"
-    if not wish.text.strip() and not [code for code in wish.conduct if code in CONDUCT]:
+    if not wish.text.strip() and not [code for code in conduct_of(wish.about) if code in wish.conduct]:
         problems["text"] = "missing"
     if wish.about == "figure" and wish.component not in COMPONENTS:
         problems["component"] = "missing"
@@ -154,7 +154,7 @@ def _subject(session: Session, borrower_id: int, wish: Wish, problems: dict[str,
     """The borrower's own row that it is about; a name that is nobody's or somebody else's is a problem."""
     subject = _Subject()
     if wish.about in OF_CONDUCT:
-        subject.points["conduct"] = [code for code in CONDUCT if code in wish.conduct]
+        subject.points["conduct"] = [code for code in conduct_of(wish.about) if code in wish.conduct]
     if wish.about in ("visit", "stranger") and wish.of:
         own = select(Visit.id).where(Visit.visit_ref == wish.of, Visit.borrower_id == borrower_id)
         subject.visit_id = session.scalar(own)

@@ -24,7 +24,7 @@ from portal.access.challenges import CodeSender
 from portal.access.limits import SEEN_EVERY, network_of
 from portal.messages.operations import queue
 from portal.visits.officers import officer_session
-from portal.web import card_numbers
+from portal.web import card_numbers, errors
 from portal.web.context import portal
 from portal.web.locale import LANGUAGE_COOKIE
 
@@ -129,7 +129,7 @@ def staff_only(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
             if not isinstance(person, SignedInStaff):
                 return redirect(url_for(_SIGN_IN["desk"], next=_way_back()), 303)
             if person.role not in roles:
-                abort(403)
+                return errors.page(403, is_other_role=True)
             return view(person, *args, **kwargs)
 
         guarded.policy = Policy("desk", roles, "token")  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from portal.contacts.log_queries import contacts_for
 from portal.disputes import complaining, operations
 from portal.disputes.complaining import UnableToComplain, Wish
 from portal.disputes.complaint_queries import complaint_for, complaints_for
-from portal.disputes.complaints import ABOUT, COMPONENTS, CONDUCT, LONGEST, OF_CONDUCT
+from portal.disputes.complaints import ABOUT, COMPONENTS, LONGEST, conduct_of
 from portal.disputes.deadlines import times_of
 from portal.disputes.operations import House, UnableToAct
 from portal.disputes.telling import Teller
@@ -145,7 +145,7 @@ def _form(borrower: SignedInBorrower, wish: Wish, problems: Mapping[str, str] | 
         "borrower/complaints/new.html",
         wish=wish,
         problems=problems or {},
-        kinds=CONDUCT if wish.about in OF_CONDUCT else (),
+        kinds=conduct_of(wish.about),
         longest=LONGEST,
         **_choices(borrower, wish),
         **_pack_facts(),

@@ -96,6 +96,18 @@ def test_a_call_is_chosen_from_the_log(lin: FlaskClient, scene: Scene, keys: Key
     assert "Too often" in text_of(lin, answer.location)
 
 
+def test_of_a_call_nothing_is_asked_that_takes_a_door(lin: FlaskClient, scene: Scene) -> None:
+    asked = text_of(lin, "/my/complaints/new?about=call")
+    at_the_door = text_of(lin, "/my/complaints/new?about=stranger")
+
+    for words in ("Card not shown", "Came in without being asked", "Which one?"):
+        assert words not in asked
+    assert "Too often" in asked
+    assert "Card not shown" in at_the_door
+    assert send(lin, about="call", conduct=["no_identity"]).status_code == 422, "it was not offered"
+    assert send(lin, about="call", conduct=["too_often"]).status_code == 303
+
+
 def test_a_figure_is_disputed_from_its_explanation_and_its_entries_are_marked(
     lin: FlaskClient, scene: Scene
 ) -> None:

@@ -106,8 +106,14 @@ def test_an_operator_may_not_see_the_queue(client: FlaskClient, database: Databa
         lambda session: people.staff(session, keys, staff_ref="O1", name="运维", role="operator")
     )
     people.sign_in_staff(client, operator)
+    client.set_cookie("language", "en")
 
-    assert client.get("/desk").status_code == 403
+    refused = client.get("/desk")
+
+    assert refused.status_code == 403
+    assert "This page is for colleagues with another task" in refused.text
+    assert 'href="/desk/dashboard"' in refused.text, "the way on leads to what this sign-in opens"
+    assert "did not come from our site" not in refused.text
 
 
 def test_with_nothing_to_do_the_page_says_so(client: FlaskClient, database: Database, keys: Keys) -> None:

@@ -100,7 +100,7 @@ def test_what_is_wrong_is_named_and_nothing_typed_is_lost(officer: FlaskClient, 
     assert answer.status_code == 422
     for words in (
         "Choose an answer.",
-        "Enter the time as hours and minutes",
+        "Began at: Enter the time as hours and minutes",
         "This looks like a card number",
         "6222 0212 3456 7894",
         "门口有一只狗。",
