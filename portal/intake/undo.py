@@ -41,6 +41,7 @@ from portal.db import Base
 from portal.intake import undo_transfers
 from portal.intake.models import IntakeBatch, IntakeBefore, IntakeRun
 from portal.notices.operations import sync_faces
+from portal.plans.models import Plan, PlanReceipt
 
 #: Rows restored, and loans worked out again, at once.
 CHUNK = 500
@@ -125,6 +126,9 @@ def undo_last(session: Session, *, by: str, now: datetime) -> Undone | CannotUnd
         return CannotUndo("relied", in_the_way)
     batch.state = "undoing"
     session.flush()
+    session.execute(
+        delete(PlanReceipt).where(_counted_by_batch(since)).execution_options(synchronize_session=False)
+    )
     lines = _withdraw_lines(session, batch, since, now)
     undo_transfers.take_back(session, since)
     restored = _restore(session, batch)
@@ -168,8 +172,14 @@ def _in_the_way(session: Session, since: Mapping[str, int]) -> Iterator[tuple[st
         if name == "payment":
             added &= tables[name].c.id.not_in(undo_transfers.payments_of(since))
         count = _count(session, tables[name], added)
+        if name == "plan_receipt":
+            count -= _count(session, tables[name], _counted_by_batch(since))
         if count:
             yield name, count
+    ended = select(PlanReceipt.plan_id).where(_counted_by_batch(since))
+    count = _count(session, tables["plan"], and_(Plan.id.in_(ended), Plan.state != "active"))
+    if count:
+        yield "plan", count
     yield from undo_transfers.in_the_way(session, since)
     count = _count(session, tables["ledger_line"], and_(_added_line(since), not_(_by_batch(since))))
     if count:
@@ -223,6 +233,11 @@ def _count(session: Session, table: Table, condition: Any) -> int:
 
 def _added_line(since: Mapping[str, int]) -> Any:
     return LedgerLine.id > since["ledger_line"]
+
+
+def _counted_by_batch(since: Mapping[str, int]) -> Any:
+    """What the batch let count for plans, or took off them: its own lines, or its undoing of earlier ones."""
+    return and_(PlanReceipt.id > since.get("plan_receipt", 0), PlanReceipt.line_id.is_not(None))
 
 
 def _by_batch(since: Mapping[str, int]) -> Any:

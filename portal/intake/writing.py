@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,10 +25,12 @@ from portal.intake import contact_writing, merges, transfer_writing
 from portal.intake.checks import Checked, Progress
 from portal.intake.manifest import Manifest
 from portal.intake.mapping import Mapping as BankMapping
+from portal.intake.models import IntakeBatch
 from portal.intake.stage import Stage
 from portal.intake.sums import JOINS, line_count, sum_of
 from portal.keys import Keys
 from portal.notices.operations import sync_faces
+from portal.payments.counter import count_postings
 from portal.payments.posted_back import posted_back
 from portal.visits.changes import refuse_unwanted
 from portal.visits.models import Visit
@@ -73,6 +76,7 @@ class BatchWriter:
                 self.progress(name, listed.rows, listed.rows)
         self._rest_where_held()
         self._balances()
+        self._plans()
 
     @property
     def instant(self) -> Any:
@@ -178,6 +182,18 @@ class BatchWriter:
             rebalance(self.session, loan_ids=part, as_of=day, now=self.now)
         self.stage.run("DROP TABLE in_portal")
         self.progress("balances", total, total)
+
+    def _plans(self) -> None:
+        """What the core posted itself on loans under a plan in force counts for the plan."""
+        marks = self.session.scalar(select(IntakeBatch.marks).where(IntakeBatch.id == self.batch_id))
+        if marks:
+            zone = ZoneInfo(self.mapping.forms.zone)
+            count_postings(
+                self.session,
+                after_line_id=int(marks["ledger_line"]),
+                day_of=lambda at: at.astimezone(zone).date(),
+                now=self.now,
+            )
 
     def _set_figures(self) -> None:
         """The balance row of every loan that the portal posted nothing to."""

@@ -80,16 +80,15 @@ class PaymentView:
     extra_choice: ExtraChoice | None
     #: the instalments of the plan that it met
     counted: tuple[CountedView, ...] = ()
+    #: taken with the way to pay that the borrower lets the bank keep
+    by_saved: bool = False
+    asked: Money | None = None
+    by_helper: bool = False
 
     @property
     def counted_total(self) -> Money:
         """What of it counted for a plan."""
         return Money.sum((part.amount for part in self.counted), self.amount.currency)
-
-    #: taken with the way to pay that the borrower lets the bank keep
-    by_saved: bool = False
-    asked: Money | None = None
-    by_helper: bool = False
 
     def went_beyond(self, day: date) -> bool:
         """Whether, paid on `day`, it met more than what was due and the next instalment."""

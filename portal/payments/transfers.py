@@ -36,7 +36,7 @@ from portal.payments.references import TRANSFER, references_in
 from portal.payments.returns import settle
 from portal.payments.suspense import set_aside
 from portal.plans.models import PlanLoan
-from portal.plans.receipts import apply_receipt, recount
+from portal.plans.receipts import apply_receipt, recount, recount_posting
 
 #: Transfers matched with one look.
 CHUNK = 500
@@ -235,6 +235,8 @@ def _posted_by_core(session: Session, row: IncomingTransfer, core: Any, books: B
         select(PlanLoan.plan_id).where(PlanLoan.loan_id == core.loan_id, PlanLoan.ended_at.is_(None))
     )
     if plan_id is not None:
+        # the line may have counted by itself, where the bank told of the transfer later
+        recount_posting(session, line_id=core.id, net=Money.zero(row.currency), now=books.now)
         apply_receipt(
             session,
             plan_id=plan_id,

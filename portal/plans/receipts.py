@@ -1,11 +1,15 @@
-"""Money that counts towards a plan: which instalments a payment meets, and when the plan is done."""
+"""Money that counts towards a plan: which instalments a payment meets, and when the plan is done.
+
+A payment came by way of the portal, or is a line that the bank's core posted itself: both count alike.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit
@@ -16,6 +20,26 @@ from portal.plans.models import Plan, PlanInstalment, PlanLoan, PlanReceipt
 from portal.plans.outlook import OpenInstalment, placed
 from portal.plans.rounds import PLAN_IN_FORCE
 from portal.schedules.extra import ExtraChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where money that counts came from: a payment of ours, or a ledger line of the core's. One of the two."""
+
+    payment_id: int | None = None
+    line_id: int | None = None
+
+    @property
+    def its(self) -> ColumnElement[bool]:
+        """The receipts of this source."""
+        if self.payment_id is not None:
+            return PlanReceipt.payment_id == self.payment_id
+        return PlanReceipt.line_id == self.line_id
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """For the record."""
+        return {"payment": self.payment_id} if self.payment_id is not None else {"line": self.line_id or 0}
 
 
 def spread(minor: int, due: Sequence[tuple[int, int]], paid: Mapping[int, int]) -> Iterator[tuple[int, int]]:
@@ -54,12 +78,31 @@ def apply_receipt(
     The same payment again counts nothing more and gives the first answer. What exceeds the plan is not
     counted. With the last instalment paid the plan is completed and its stop of collection ends.
     """
+    return _apply(session, plan_id, Source(payment_id=payment_id), amount, now, today, choice)
+
+
+def apply_posting(
+    session: Session, *, plan_id: int, line_id: int, amount: Money, now: datetime, today: date
+) -> Money:
+    """Count a line that the core posted itself, as `apply_receipt`; `today` is the day it was posted."""
+    return _apply(session, plan_id, Source(line_id=line_id), amount, now, today, None)
+
+
+def _apply(
+    session: Session,
+    plan_id: int,
+    source: Source,
+    amount: Money,
+    now: datetime,
+    today: date | None,
+    choice: ExtraChoice | None,
+) -> Money:
     plan = session.execute(
         select(Plan.state, Plan.currency, Plan.reference, Plan.extra_choice)
         .where(Plan.id == plan_id)
         .with_for_update()
     ).one()
-    counted = _counted(session, plan_id, payment_id)
+    counted = _counted(session, plan_id, source)
     if counted or plan.state != PlanState.ACTIVE:
         return Money(counted, plan.currency)
     amount = Money.zero(plan.currency) + amount
@@ -80,9 +123,7 @@ def apply_receipt(
     met = placed(opened, amount.minor, chosen, today=today or date.min)
     for number, minor in ((part.number, minor) for part, minor in zip(opened, met, strict=True) if minor):
         session.add(
-            PlanReceipt(
-                created_at=now, plan_id=plan_id, number=number, payment_id=payment_id, amount_minor=minor
-            )
+            PlanReceipt(created_at=now, plan_id=plan_id, number=number, amount_minor=minor, **asdict(source))
         )
         counted += minor
     session.flush()
@@ -93,7 +134,7 @@ def apply_receipt(
         subject_kind="plan",
         subject_ref=plan.reference,
         now=now,
-        facts={"payment": payment_id, "counted_minor": counted, "extra": chosen},
+        facts=source.facts | {"counted_minor": counted, "extra": chosen},
     )
     if chosen != plan.extra_choice:
         _remember(session, plan_id, chosen)
@@ -118,12 +159,21 @@ def recount(session: Session, *, payment_id: int, net: Money, now: datetime) -> 
     A plan that has ended stays ended: what it lacks then is shown, and is due on its loans. One in force
     whose last instalment is paid by this is completed.
     """
-    plans = select(PlanReceipt.plan_id).where(PlanReceipt.payment_id == payment_id).distinct()
+    _recount_all(session, Source(payment_id=payment_id), net, now)
+
+
+def recount_posting(session: Session, *, line_id: int, net: Money, now: datetime) -> None:
+    """The same of a line that the core posted itself: it undid it, or it turned out to be a payment of ours."""
+    _recount_all(session, Source(line_id=line_id), net, now)
+
+
+def _recount_all(session: Session, source: Source, net: Money, now: datetime) -> None:
+    plans = select(PlanReceipt.plan_id).where(source.its).distinct()
     for plan_id in session.scalars(plans.order_by(PlanReceipt.plan_id)).all():
-        _recount(session, plan_id, payment_id, net.minor, now)
+        _recount(session, plan_id, source, net.minor, now)
 
 
-def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: datetime) -> None:
+def _recount(session: Session, plan_id: int, source: Source, net: int, now: datetime) -> None:
     plan = session.execute(
         select(Plan.state, Plan.reference).where(Plan.id == plan_id).with_for_update()
     ).one()
@@ -137,28 +187,26 @@ def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: dat
     ]
     paid = _paid(session, plan_id)
     room = sum(amount - paid.get(number, 0) for number, amount in due)
-    counted = _counted(session, plan_id, payment_id)
+    counted = _counted(session, plan_id, source)
     change = min(net, counted + room) - counted
     if change == 0:
         return
     rows = (
-        _given_again(session, plan_id, payment_id, change, due, paid)
+        _given_again(session, plan_id, source, change, due, paid)
         if change > 0
-        else _taken_off(session, plan_id, payment_id, -change)
+        else _taken_off(session, plan_id, source, -change)
     )
     turn = session.scalar(
-        select(func.max(PlanReceipt.turn)).where(
-            PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id
-        )
+        select(func.max(PlanReceipt.turn)).where(PlanReceipt.plan_id == plan_id, source.its)
     )
     session.add_all(
         PlanReceipt(
             created_at=now,
             plan_id=plan_id,
             number=number,
-            payment_id=payment_id,
             amount_minor=minor,
             turn=(turn or 0) + 1,
+            **asdict(source),
         )
         for number, minor in rows
     )
@@ -170,7 +218,7 @@ def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: dat
         subject_kind="plan",
         subject_ref=plan.reference,
         now=now,
-        facts={"payment": payment_id, "change_minor": change},
+        facts=source.facts | {"change_minor": change},
     )
     if plan.state == PlanState.ACTIVE and room == change:
         complete(session, plan_id=plan_id, now=now)
@@ -179,7 +227,7 @@ def _recount(session: Session, plan_id: int, payment_id: int, net: int, now: dat
 def _given_again(
     session: Session,
     plan_id: int,
-    payment_id: int,
+    source: Source,
     minor: int,
     due: Sequence[tuple[int, int]],
     paid: Mapping[int, int],
@@ -192,7 +240,7 @@ def _given_again(
             func.sum(case((PlanReceipt.turn == 0, PlanReceipt.amount_minor), else_=0)).label("had"),
             func.sum(PlanReceipt.amount_minor).label("has"),
         )
-        .where(PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id)
+        .where(PlanReceipt.plan_id == plan_id, source.its)
         .group_by(PlanReceipt.number)
     )
     lost = {number: max(int(had) - int(has), 0) for number, had, has in rows}
@@ -204,11 +252,11 @@ def _given_again(
     yield from sorted(given.items())
 
 
-def _taken_off(session: Session, plan_id: int, payment_id: int, minor: int) -> Iterator[tuple[int, int]]:
+def _taken_off(session: Session, plan_id: int, source: Source, minor: int) -> Iterator[tuple[int, int]]:
     """(number, minor units below nought) of each instalment that loses something, the latest first."""
     rows = session.execute(
         select(PlanReceipt.number, func.sum(PlanReceipt.amount_minor))
-        .where(PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id)
+        .where(PlanReceipt.plan_id == plan_id, source.its)
         .group_by(PlanReceipt.number)
         .order_by(PlanReceipt.number.desc())
     ).all()
@@ -219,11 +267,9 @@ def _taken_off(session: Session, plan_id: int, payment_id: int, minor: int) -> I
             yield number, -taken
 
 
-def _counted(session: Session, plan_id: int, payment_id: int) -> int:
+def _counted(session: Session, plan_id: int, source: Source) -> int:
     found = session.execute(
-        select(func.sum(PlanReceipt.amount_minor)).where(
-            PlanReceipt.plan_id == plan_id, PlanReceipt.payment_id == payment_id
-        )
+        select(func.sum(PlanReceipt.amount_minor)).where(PlanReceipt.plan_id == plan_id, source.its)
     ).scalar()
     return int(found or 0)
 

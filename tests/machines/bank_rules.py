@@ -45,10 +45,13 @@ class BankRules(Ground):
             self.books.undo(one)
             one.instead = core
         stored = {name: -amount for name, amount in parts.items()}
+        named = self.real[of].reference if of is not None else ""
         self.stage.batch(
-            [(account.ref, "payment", stored, None, "")], back=[self.line_of[one] for one in given]
+            [(account.ref, "payment", stored, None, named)], back=[self.line_of[one] for one in given]
         )
         self.books.settle()
+        if of is None:
+            self.books.count_at_counter(core)
 
     @precondition(lambda self: self._forgiven_here())
     @rule(which=WHICH)
@@ -89,6 +92,7 @@ class BankRules(Ground):
         self.books.undo(entry)
         self.stage.batch([(entry.account.ref, "reversal", stored, self.line_of[entry], "")])
         self.books.settle()
+        self.books.count_no_more(entry)
 
     @precondition(lambda self: self.steps % 4 == 3)
     @rule(days=st.sampled_from((1, 5, 14, 31)))

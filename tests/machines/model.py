@@ -124,11 +124,11 @@ class Entry:
 
 @dataclass(eq=False)
 class Plan:
-    """Instalments over some accounts, and what was counted for each payment."""
+    """Instalments over some accounts, and what was counted: by an attempt's number, or by a line of the bank's."""
 
     accounts: list[Account]
     instalments: list[int]
-    counted: dict[int, int] = field(default_factory=dict)
+    counted: dict[int | Entry, int] = field(default_factory=dict)
     ended: bool = False
 
     @property
@@ -322,6 +322,19 @@ class Books:
 
     def plan_over(self, account: Account) -> Plan | None:
         return next((plan for plan in self.plans if account in plan.accounts and not plan.ended), None)
+
+    def count_at_counter(self, entry: Entry) -> None:
+        """A payment the bank posted by itself counts for the plan over its account."""
+        plan = self.plan_over(entry.account)
+        if plan is not None:
+            plan.counted[entry] = min(sum(entry.parts.values()), plan.left)
+            plan.ended = not plan.left
+
+    def count_no_more(self, entry: Entry) -> None:
+        """The bank undid it; a plan that has ended stays ended."""
+        for plan in self.plans:
+            if entry in plan.counted:
+                plan.counted[entry] = 0
 
     def money(self, attempt: Attempt, event: str, key: str, amount: int, currency: str) -> None:
         """The provider says that money came: the first that fits is credited, everything else is kept apart."""

@@ -23,6 +23,7 @@ from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.money import Money
 from portal.payments import operations, receipts
+from portal.payments.counter import count_postings
 from portal.payments.models import Payment
 from portal.payments.receipts import Books
 from portal.plans.models import PlanReceipt
@@ -128,9 +129,11 @@ class Stage:
         back: Sequence[int] = (),
     ) -> list[int]:
         """What an intake does with the bank's new lines: they are added, lines of ours that the bank has posted
-        itself give way, what exceeds the charges is parked, and every loan moves to the day."""
+        itself give way, what exceeds the charges is parked, every loan moves to the day, and what was paid at
+        a counter counts for the plan."""
 
         def unit(session: Session) -> list[int]:
+            mark = int(session.scalar(select(func.max(LINES.c.id))) or 0)
             made = [
                 self._line(session, ref, kind, parts, reverses=undone, external=external)
                 for ref, kind, parts, undone, external in lines
@@ -141,6 +144,7 @@ class Stage:
             label = str(self.lines)
             park_overpaid(session, loan_ids=loan_ids, posted_on=self.today, label=label, now=self.now)
             rebalance(session, loan_ids=loan_ids, as_of=self.today, now=self.now)
+            count_postings(session, after_line_id=mark, day_of=lambda at: at.date(), now=self.now)
             return made
 
         return self.db.write(unit)
@@ -198,10 +202,10 @@ class Stage:
         return covered, [part.amount.minor for part in receipt.terms.payments]
 
     def receipts(self) -> list[list[int]]:
-        """What was counted towards each plan, by payment."""
+        """What was counted towards each plan, by payment or line of the bank's."""
         statement = (
             select(PlanReceipt.plan_id, PlanReceipt.payment_id, func.sum(PlanReceipt.amount_minor))
-            .group_by(PlanReceipt.plan_id, PlanReceipt.payment_id)
+            .group_by(PlanReceipt.plan_id, PlanReceipt.payment_id, PlanReceipt.line_id)
             .order_by(PlanReceipt.plan_id, func.min(PlanReceipt.id))
         )
         found: dict[int, list[int]] = {}

@@ -82,6 +82,7 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
     story.write(
         lambda s: s.execute(update(Payment).where(Payment.reference == payment).values(posted_at=NOW))
     )
+    receipt = post(client, f"/my/pay/{payment}/receipt", csrf).rsplit("/", 1)[1]
     helper = {"loan": "L-LIN-1", "kind": "fixed", "amount": "1", "days": "7", "form_key": "link"}
     link = post(client, "/my/pay/someone-else", csrf, **helper).rsplit("/", 1)[1]
     with story.database.read() as connection:
@@ -106,12 +107,15 @@ def everything_of(client: FlaskClient, csrf: str, story: Story) -> Named:
         "borrower.since.notice": {"notice_ref": "N-LIN"},
         "borrower.since.statement": {"reference": statement},
         "borrower.settlement.page": loan,
+        "borrower.why.terms": of_proposal | {"code": "terms.covered"},
         "borrower.why.statement": {"reference": statement, "scope": "all", "code": "due"},
         "borrower.pay.transfer": loan,
         "borrower.agreement.read": {"reference": agreement},
         "borrower.agreement.document": written,
         "borrower.plan.certify": {"reference": agreement},
         "borrower.plan_change.receipt": {"reference": moved},
+        "borrower.receipts.issue": {"reference": payment},
+        "borrower.receipts.paper": {"reference": receipt.removesuffix(".pdf")},
         "borrower.saved.stop": {"reference": agreement},
         "borrower.plan.certificate": {"reference": certificate.removesuffix(".pdf")},
         "borrower.negotiation.confirm": of_proposal | {"verb": "withdraw"},

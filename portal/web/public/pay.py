@@ -16,16 +16,17 @@ from flask_babel import lazy_gettext as _l
 from portal.access.counters import count_towards, seconds_left
 from portal.access.limits import PAYMENTS_BEGUN
 from portal.money import Money
-from portal.payments import checkout, payers
+from portal.payments import checkout, papers, payers
 from portal.payments.checkout import ProviderRefused, ProviderUnavailable
 from portal.payments.lifecycle import OPEN_STATES, PaymentState
 from portal.payments.operations import UnableToPay
 from portal.payments.payers import AboveLimit, Face, LinkClosed, Receipt
-from portal.web import errors
+from portal.web import errors, receipt_paper
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.locale import current_locale, money_text
 from portal.web.methods import online_methods
+from portal.web.papers import as_pdf, keys_address, paper_address
 from portal.web.security import network
 
 blueprint = Blueprint("pay", __name__)
@@ -105,6 +106,36 @@ def ask(reference: str, key: str) -> Any:
     except ProviderUnavailable:
         return errors.page(503, retry_after=10)
     return redirect(url_for("public.pay.receipt", reference=reference, key=key, back=1), 303)
+
+
+@blueprint.post("/pay/receipt/<reference>/<key>/paper")
+def issue(reference: str, key: str) -> Any:
+    """Issue the payer's receipt as a paper, once, and open it."""
+    p = portal()
+    if wait := _count(reference):
+        return errors.page(429, retry_after=wait)
+    issuer = papers.Issuer(p.settings.bank.code, p.signer, p.clock.local)
+    now, today = p.clock.now(), p.clock.today()
+    made = p.db.write(
+        lambda session: papers.issue_with(
+            session, issuer=issuer, keys=p.keys, reference=reference, key=key, today=today, now=now
+        )
+    )
+    if made is None:
+        abort(404)
+    return redirect(url_for("public.pay.paper", reference=reference, key=key), 303)
+
+
+@blueprint.get("/pay/receipt/<reference>/<key>/paper.pdf")
+def paper(reference: str, key: str) -> Response:
+    """The payer's receipt as PDF: the sum, the day, the bank, and how to check it."""
+    p = portal()
+    with p.db.read() as connection:
+        issued = papers.receipt_with(connection, p.keys, reference, key) or abort(404)
+    content = receipt_paper.pdf_of(
+        issued, check_address=paper_address(issued.reference, issued.digest), keys_url=keys_address()
+    )
+    return as_pdf(content, f"receipt-{issued.reference}.pdf")
 
 
 def _not_begun() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ from portal.payments import operations, payers
 from portal.payments.models import Payment
 from portal.payments.payers import LinkWish
 from tests import people
+from tests.papers.reading import read
 from tests.payments.telling import NOW, OFFERED, lin, said, tell
 from tests.web.public.test_third_party import FIELDS, LANGUAGES, readable
 
@@ -212,6 +214,35 @@ def test_many_networks_begin_no_more_with_one_link_than_one_does(helper: Helper)
     ]
 
     assert answers.count(429) == 5
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_receipt_on_paper_says_the_sum_and_the_day_and_nothing_of_a_debt(
+    helper: Helper, language: str
+) -> None:
+    attempt = helper.begun(helper.link())
+    address = payers.receipt_path(helper.keys, attempt.reference)
+    assert helper.client.post(f"{address}/paper").status_code == 404
+    tell(helper.database, helper.keys, said(attempt, Report.PAID))
+    helper.client.set_cookie("language", language)
+    assert f'action="{address}/paper"' in helper.receipt(attempt.reference).text
+
+    places = [helper.client.post(f"{address}/paper").location for _ in range(2)]
+
+    assert places == [f"{address}/paper.pdf"] * 2
+    made = helper.client.get(places[0]).data
+    assert helper.client.get(places[0]).data == made
+    paper = read(made)
+    assert len(paper.pages) == 1
+    assert attempt.reference in paper.solid
+    assert not forbidden_words_in(paper.text)
+    assert {one[-6:] for one in re.findall(r"[0-9][0-9,]*\.[0-9]{2}", paper.solid)} == {"300.00"}
+    assert "L-LIN" not in paper.text
+    (held,) = paper.attached.values()
+    assert b"L-LIN" not in held
+    content = json.loads(held)["content"]
+    assert set(content) == {"kind", "version", "issuer", "payment", "currency", "amount", "received_on"}
+    assert helper.client.get(f"{address[:-1]}x/paper.pdf").status_code == 404
 
 
 def test_the_receipt_needs_its_key(helper: Helper) -> None:

@@ -60,6 +60,8 @@ HELD = frozenset(
         "pay.start",
         "pay.receipt",
         "pay.ask",
+        "pay.issue",
+        "pay.paper",
         "sign_in.page",
         "sign_in.start",
         "sign_in.code",
@@ -275,6 +277,8 @@ def papers(walk: Walk) -> None:
     walk.post(pay, form_key="k")
     walk.get("/pay/receipt/P-0000-00000/x")
     walk.post("/pay/receipt/P-0000-00000/x", question="x")
+    walk.post("/pay/receipt/P-0000-00000/x/paper", question="x")
+    walk.get("/pay/receipt/P-0000-00000/x/paper.pdf")
 
 
 def reports(walk: Walk) -> None:
