@@ -105,6 +105,7 @@ def test_the_same_form_twice_is_one_change(lin_story: Story, door: tuple[FlaskCl
         ("what=pay_day&pay_day=18", "That is your pay day already."),
         ("what=pay_day&pay_day=31", "Choose a day from 1 to 28."),
         ("what=pay_day", "Choose a day from 1 to 28."),
+        ("what=pay_day&pay_day=", "Choose a day from 1 to 28."),
     ],
 )
 def test_what_the_rules_do_not_allow_is_said_in_words(
