@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -108,6 +109,16 @@ def _returns(app: Flask, book: Book) -> None:
     def retrieve_refund(name: str) -> Response:
         return _json(book.find("refund", name))
 
+    @app.post("/v1/files")
+    def upload_file() -> Response:
+        sent = request.files.get("file")
+        if sent is None or request.form.get("purpose") != "dispute_evidence":
+            raise invalid("parameter_missing", "Missing required param: file.", "file")
+        data = sent.read()
+        name = sent.filename or "blob"
+        seen = hashlib.sha256(data).hexdigest()
+        return _once(book, lambda: book.take_file(data, name), seen)
+
     @app.get("/v1/disputes/<name>")
     def retrieve_dispute(name: str) -> Response:
         return _json(book.find("dispute", name))
@@ -172,9 +183,9 @@ def _intent(book: Book, name: str, *, with_charge: bool) -> dict[str, Any]:
     return intent
 
 
-def _once(book: Book, make: Callable[[], dict[str, Any]]) -> Response:
+def _once(book: Book, make: Callable[[], dict[str, Any]], *seen: str) -> Response:
     key = request.headers.get("Idempotency-Key")
-    fingerprint = [request.path, sorted(request.form.items(multi=True))]
+    fingerprint = [request.path, sorted(request.form.items(multi=True)), *seen]
     status, body, replayed = book.once(key, fingerprint, make)
     response = _json(json.loads(body))
     response.status_code = status

@@ -10,6 +10,12 @@ from portal.demo.stripe_sandbox_store import Behaviour, Store, invalid
 
 #: What one dispute costs, and the provider's share of a charge in thousandths and minor units.
 DISPUTE_FEE, CHARGE_PER_MILLE, CHARGE_FIXED = 1_500, 29, 30
+#: What a file begins with; the largest there may be; the parts of an answer that are papers.
+FILES = {b"%PDF-": "pdf", b"\xff\xd8\xff": "jpg", b"\x89PNG": "png"}
+LARGEST_FILE = 5_000_000
+EVIDENCE_FILES = frozenset(
+    {"receipt", "customer_communication", "service_documentation", "uncategorized_file", "refund_policy"}
+)
 #: Days in which a dispute can be answered.
 ANSWER_DAYS = 14
 #: Days after which a method's money cannot be sent back, where there is such an end.
@@ -129,12 +135,28 @@ class Till(Store):
             self.tell(*events, behaviour=behaviour)
             return made
 
+    def take_file(self, data: bytes, filename: str) -> dict[str, Any]:
+        """Take in a paper for an answer: what it is by its first bytes, and no larger than may be."""
+        kind = next((kind for head, kind in FILES.items() if data.startswith(head)), None)
+        if kind is None:
+            raise invalid("file_type_invalid", "The file is no PDF, JPEG or PNG.", "file")
+        if len(data) > LARGEST_FILE:
+            raise invalid("file_too_large", "The file is larger than 5 MB.", "file")
+        facts = {"purpose": "dispute_evidence", "filename": filename, "size": len(data), "type": kind}
+        with self.changed:
+            return self._keep(self._new("file", "file", **facts))
+
     def answer_dispute(self, name: str, evidence: Mapping[str, str], *, submit: bool) -> dict[str, Any]:
-        """Take in what the bank has to say; refused once the dispute is closed."""
+        """Take in what the bank has to say; refused once the dispute is closed, or for a paper nobody sent."""
         with self.changed:
             dispute = self.find("dispute", name)
             if not dispute["status"].endswith("needs_response"):
                 raise invalid("", "This dispute cannot be answered any more.", "dispute")
+            for field, given in evidence.items():
+                if field not in EVIDENCE_FILES and field != "uncategorized_text":
+                    raise invalid("parameter_unknown", f"Received unknown parameter: {field}", field)
+                if field in EVIDENCE_FILES:
+                    self.find("file", given)
             details = dispute["evidence_details"] | {"has_evidence": True}
             if submit:
                 details["submission_count"] += 1

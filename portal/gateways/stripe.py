@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import stripe
@@ -62,6 +64,10 @@ LARGEST_MINOR = 99_999_999
 CHECKOUT_LOCALES = {"zh": "zh", "zh_Hant": "zh-HK", "en": "en-GB"}
 
 
+#: An answer in words alone.
+NO_PAPERS: Mapping[str, str] = MappingProxyType({})
+
+
 class NotGenuine(Exception):
     """An event that Stripe did not sign for us, now; `reason` is a stable code for the log."""
 
@@ -105,7 +111,7 @@ class StripeGateway:
         self._client = stripe.StripeClient(
             api_key or "none",
             stripe_account=account,
-            base_addresses={"api": api_base} if api_base else {},
+            base_addresses={"api": api_base, "files": api_base} if api_base else {},
             http_client=stripe.RequestsClient(timeout=timeouts),
             max_network_retries=RETRIES,
         )
@@ -251,13 +257,28 @@ class StripeGateway:
         with _translated():
             return dispute_report(self._client.v1.disputes.retrieve(dispute_id).to_dict(), None)
 
-    def answer_dispute(self, dispute_id: str, *, text: str, idempotency_key: str) -> DisputeReport:
-        """Submit what the bank has to say, once and for all. Raises ProviderUnavailable and
-        ProviderRefused (also when the time is over)."""
+    def upload_paper(self, data: bytes, *, name: str, idempotency_key: str) -> str:
+        """Hand over a paper for an answer: a PDF, JPEG or PNG, whose `name` ends as its kind does. The
+        provider's name of it. Raises ProviderUnavailable and ProviderRefused."""
+        file = io.BytesIO(data)
+        file.name = name
+        with _translated():
+            made = self._client.v1.files.create(
+                {"purpose": "dispute_evidence", "file": file},
+                {"idempotency_key": idempotency_key},
+            )
+        return made.id
+
+    def answer_dispute(
+        self, dispute_id: str, *, text: str, idempotency_key: str, papers: Mapping[str, str] = NO_PAPERS
+    ) -> DisputeReport:
+        """Submit what the bank has to say, once and for all; `papers` are uploaded ones by what they show.
+        Raises ProviderUnavailable and ProviderRefused (also when the time is over)."""
+        evidence: dict[str, Any] = {"uncategorized_text": text, **papers}
         with _translated():
             given = self._client.v1.disputes.update(
                 dispute_id,
-                {"evidence": {"uncategorized_text": text}, "submit": True},
+                {"evidence": evidence, "submit": True},  # type: ignore[arg-type]
                 {"idempotency_key": idempotency_key},
             )
         return dispute_report(given.to_dict(), None)

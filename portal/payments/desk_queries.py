@@ -18,6 +18,7 @@ from portal.audit import AuditEntry
 from portal.borrowers.models import Borrower
 from portal.keys import Keys
 from portal.money import Money
+from portal.payments.evidence import PaperView, papers_of
 from portal.payments.lifecycle import CLAIMING, CREDITED_STATES, OPEN_DISPUTES, RefundState
 from portal.payments.models import Dispute, Payment, ProviderEvent, Refund
 from portal.payments.queries import PaymentView, payment_for
@@ -127,6 +128,8 @@ class DisputeView:
     answered_by: str
     answered_at: datetime | None
     closed_at: datetime | None
+    #: what goes, or went, with the answer
+    papers: tuple[PaperView, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -353,6 +356,7 @@ def disputes_of(connection: Connection, keys: Keys, payment_id: int) -> tuple[Di
             answered_by=f"{row.name} {row.staff_ref}" if row.staff_ref else "",
             answered_at=row.answered_at,
             closed_at=row.closed_at,
+            papers=papers_of(connection, keys, row.id),
         )
         for row in rows
     )

@@ -22,6 +22,7 @@ from portal.documents.card_numbers import has_card_number
 from portal.gateways.stripe_reports import DisputeReport, DisputeWord
 from portal.keys import Keys
 from portal.payments.books import PROVIDER, Books, Outcome, alarm, tell_news
+from portal.payments.evidence import PaperCall, calls_of, forget
 from portal.payments.lifecycle import DISPUTE, OPEN_DISPUTES, DisputeAction, DisputeState
 from portal.payments.models import Dispute, Payment, UnplacedMoney
 from portal.payments.operations import locked
@@ -67,6 +68,7 @@ class AnswerCall:
     provider_dispute: str
     text: str
     idempotency_key: str
+    papers: tuple[PaperCall, ...] = ()
 
 
 def apply_dispute(session: Session, report: DisputeReport, books: Books) -> Outcome:
@@ -87,6 +89,8 @@ def apply_dispute(session: Session, report: DisputeReport, books: Books) -> Outc
         before = (row.state, row.withdrawn, row.reinstated)
     _raise(row, report, books)
     session.flush()
+    if row.closed_at is not None and row.answer_state != "sending":
+        forget(session, dispute_id=row.id)
     if (row.state, row.withdrawn, row.reinstated) == before:
         return Outcome.NOTED
     facts = {"withdrawn": row.withdrawn, "reinstated": row.reinstated}
@@ -121,7 +125,7 @@ def answer(
     row.asked_at = real_now
     session.flush()
     _record(session, row, "dispute.answered", Actor("staff", me.staff_ref), now)
-    return _call_of(row, keys)
+    return _call_of(session, row, keys)
 
 
 def answer_arrived(session: Session, *, reference: str, taken: bool, code: str, now: datetime) -> None:
@@ -142,15 +146,16 @@ def unsent(session: Session, *, keys: Keys, before: datetime, limit: int) -> lis
         .order_by(Dispute.asked_at)
         .limit(limit)
     ).all()
-    return [_call_of(row, keys) for row in rows]
+    return [_call_of(session, row, keys) for row in rows]
 
 
-def _call_of(row: Dispute, keys: Keys) -> AnswerCall:
+def _call_of(session: Session, row: Dispute, keys: Keys) -> AnswerCall:
     return AnswerCall(
         reference=row.reference,
         provider_dispute=row.provider_dispute,
         text=keys.unseal("dispute.answer", row.answer_sealed or b""),
         idempotency_key=f"answer-{row.reference}",
+        papers=calls_of(session, keys=keys, dispute_id=row.id),
     )
 
 

@@ -23,9 +23,10 @@ from portal.gateways.stripe import (
 )
 from portal.gateways.stripe_reports import NOTHING, DisputeReport, RefundReport
 from portal.installation import Portal
-from portal.payments import disputes, refunds, saved
+from portal.payments import disputes, evidence, refunds, saved
 from portal.payments.books import Books
 from portal.payments.disputes import AnswerCall
+from portal.payments.evidence import PaperCall
 from portal.payments.lifecycle import PaymentAction, RefundState
 from portal.payments.models import ProviderEvent, ProviderMark
 from portal.payments.operations import Attempt, closed
@@ -80,16 +81,28 @@ def send_refund(portal: Portal, call: RefundCall, books: Books) -> None:
 
 
 def send_answer(portal: Portal, call: AnswerCall, books: Books) -> None:
-    """Submit an answer to a dispute. Raises ProviderUnavailable: the sweep submits it again."""
+    """Submit an answer to a dispute, its papers first. Raises ProviderUnavailable: the sweep submits it again."""
     try:
+        papers = {paper.kind: _handed_over(portal, paper) for paper in call.papers}
         report = portal.stripe.answer_dispute(
-            call.provider_dispute, text=call.text, idempotency_key=call.idempotency_key
+            call.provider_dispute, text=call.text, papers=papers, idempotency_key=call.idempotency_key
         )
     except ProviderRefused as refused:
         _answer_arrived(portal, call, False, refused.code, books)
         return
     _answer_arrived(portal, call, True, "", books)
     _apply_dispute(portal, report, books)
+
+
+def _handed_over(portal: Portal, paper: PaperCall) -> str:
+    """The provider's name of a paper; one it has already is not sent again."""
+    if paper.provider_file is not None:
+        return paper.provider_file
+    name = portal.stripe.upload_paper(
+        paper.data or b"", name=paper.name, idempotency_key=paper.idempotency_key
+    )
+    portal.db.write(partial(evidence.arrived, reference=paper.reference, provider_file=name))
+    return name
 
 
 def charge_saved(portal: Portal, attempt: Attempt, books: Books) -> None:

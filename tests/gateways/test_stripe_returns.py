@@ -13,6 +13,7 @@ from portal.dates import Clock
 from portal.gateways.stripe import ProviderRefused, Report, StripeGateway
 from portal.gateways.stripe_reports import DisputeWord, Movement, MovementKind, RefundWord
 from portal.money import Money
+from tests.documents import corpus
 from tests.waiting import wait_until
 
 
@@ -142,3 +143,32 @@ def test_contract_the_list_of_events_tells_what_the_endpoint_would_have_been_tol
     assert "payment_intent.succeeded" in {event.kind for event in of_ours}
     assert Report.PAID in {event.payment.report for event in of_ours}
     assert len({event.event_id for event in told}) == len(told)
+
+
+def test_contract_papers_are_handed_over_once_and_go_with_the_answer(provider: StripeGateway) -> None:
+    dispute_id = dispute_of(provider, paid(provider, method="pm_card_createDispute"))
+    made, once = corpus.pdf(1), key()
+
+    first = provider.upload_paper(made, name="receipt.pdf", idempotency_key=once)
+    again = provider.upload_paper(made, name="receipt.pdf", idempotency_key=once)
+    other = provider.upload_paper(corpus.picture(), name="uncategorized_file.jpg", idempotency_key=key())
+    answered = provider.answer_dispute(
+        dispute_id,
+        text="winning_evidence",
+        papers={"receipt": first, "uncategorized_file": other},
+        idempotency_key=key(),
+    )
+
+    assert first == again != other
+    assert answered.word in (DisputeWord.UNDER_REVIEW, DisputeWord.WON)
+
+
+def test_contract_what_is_no_paper_and_a_paper_nobody_sent_are_refused(provider: StripeGateway) -> None:
+    dispute_id = dispute_of(provider, paid(provider, method="pm_card_createDispute"))
+
+    with pytest.raises(ProviderRefused):
+        provider.upload_paper(b"hello", name="receipt.txt", idempotency_key=key())
+    with pytest.raises(ProviderRefused):
+        provider.answer_dispute(
+            dispute_id, text="x", papers={"receipt": "file_unknown"}, idempotency_key=key()
+        )

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from portal.documents.names import shown_name
 from portal.money import AmountError, Money
-from portal.payments import desk_queries, disputes, refunds
+from portal.payments import desk_queries, disputes, evidence, refunds
 from portal.payments.checkout import books_of
 from portal.payments.desk_queries import PaymentDetail, PaymentFilter
 from portal.payments.disputes import LONGEST_ANSWER, UnableToAnswer
+from portal.payments.evidence import KINDS, LARGEST_BYTES, UnableToAdd
 from portal.payments.provider_calls import ProviderUnavailable, send_answer, send_refund
 from portal.payments.refunds import LONGEST_NOTE, REASONS, RefundCall, Rules, UnableToRefund
 from portal.web.context import portal
-from portal.web.security import SignedInStaff, staff_only
+from portal.web.security import SignedInStaff, staff_only, takes_files
 
 blueprint = Blueprint("payments", __name__)
 
@@ -114,6 +116,7 @@ def decide(staff: SignedInStaff, reference: str, refund_ref: str) -> WerkzeugRes
 
 @blueprint.post("/payments/<reference>/disputes/<dispute_ref>")
 @staff_only("reviewer", "supervisor")
+@takes_files
 def answer(staff: SignedInStaff, reference: str, dispute_ref: str) -> WerkzeugResponse:
     """Answer a dispute, once."""
     p = portal()
@@ -138,6 +141,54 @@ def answer(staff: SignedInStaff, reference: str, dispute_ref: str) -> WerkzeugRe
     except ProviderUnavailable:
         return redirect(url_for("desk.payments.payment", reference=reference, silent=1), 303)
     return redirect(url_for("desk.payments.payment", reference=reference, _anchor=dispute_ref), 303)
+
+
+@blueprint.post("/payments/<reference>/disputes/<dispute_ref>/papers")
+@staff_only("reviewer", "supervisor")
+@takes_files
+def add_paper(staff: SignedInStaff, reference: str, dispute_ref: str) -> Response:
+    """Add a paper to the answer; the same page again with what was typed, because nothing is sent yet."""
+    p = portal()
+    _dispute(reference, dispute_ref)
+    sent, now = request.files.get("file"), p.clock.now()
+    try:
+        if sent is None or not sent.filename:
+            raise UnableToAdd("empty")
+        data = sent.stream.read(LARGEST_BYTES + 1)
+        paper = evidence.checked(request.form.get("kind", ""), shown_name(sent.filename), data)
+        p.db.write(
+            lambda session: evidence.add(
+                session, keys=p.keys, staff_id=staff.staff_id, reference=dispute_ref, paper=paper, now=now
+            )
+        )
+    except UnableToAdd as error:
+        return _page(staff, reference, Trouble(f"paper_{error.reason}"))
+    return _page(staff, reference)
+
+
+@blueprint.post("/payments/<reference>/disputes/<dispute_ref>/papers/<paper_ref>/remove")
+@staff_only("reviewer", "supervisor")
+@takes_files
+def remove_paper(staff: SignedInStaff, reference: str, dispute_ref: str, paper_ref: str) -> Response:
+    """Take a paper out again before the answer is given."""
+    p = portal()
+    _dispute(reference, dispute_ref)
+    now = p.clock.now()
+    try:
+        p.db.write(
+            lambda session: evidence.remove(
+                session, staff_id=staff.staff_id, reference=dispute_ref, paper_ref=paper_ref, now=now
+            )
+        )
+    except UnableToAdd as error:
+        return _page(staff, reference, Trouble(f"paper_{error.reason}"))
+    return _page(staff, reference)
+
+
+def _dispute(reference: str, dispute_ref: str) -> None:
+    """Another payment's dispute is not there."""
+    if dispute_ref not in {one.reference for one in _detail(reference).disputes}:
+        abort(404)
 
 
 def _rules() -> Rules:
@@ -174,8 +225,9 @@ def _page(staff: SignedInStaff, reference: str, trouble: Trouble | None = None) 
         rules=_rules(),
         longest_note=LONGEST_NOTE,
         longest_answer=LONGEST_ANSWER,
+        paper_kinds=KINDS,
         silent="silent" in request.args,
         now=portal().clock.real_now(),
     )
-    code = (trouble.code.removeprefix("answer_")) if trouble else ""
+    code = trouble.code.removeprefix("answer_").removeprefix("paper_") if trouble else ""
     return make_response(html, _STATUS.get(code, 422) if trouble else 200)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from portal.gateways.stripe import ProviderUnavailable, StripeGateway
 from portal.web.locale import LANGUAGE_COOKIE
 from tests import people
+from tests.documents import corpus
 from tests.payments.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -131,6 +134,37 @@ def test_a_dispute_shows_its_deadline_and_takes_one_answer(shop: Shop) -> None:
     assert attempt.reference in desk.get("/desk/payments?state=dispute")
 
 
+def test_a_paper_is_added_taken_out_and_sent_and_what_was_typed_stays(shop: Shop) -> None:
+    attempt, desk = shop.pay(), Desk(shop)
+    shop.sandbox.book.open_dispute(shop.intent())
+    shop.catch_up()
+    (name,) = set(re.findall(r"Dispute (D-[0-9A-Z-]+)", desk.get(f"/desk/payments/{attempt.reference}")))
+    address = f"/desk/payments/{attempt.reference}/disputes/{name}"
+
+    def add(kind: str, data: bytes, file: str) -> TestResponse:
+        return desk.post(
+            f"{address}/papers", answer="What I wrote.", kind=kind, file=(io.BytesIO(data), file)
+        )
+
+    added = add("receipt", corpus.pdf(1), "Beleg.pdf")
+    refused = add("uncategorized_file", b"PK\x03\x04word/", "x.docx")
+    (paper,) = set(re.findall(rf"{address}/papers/(E-[0-9A-Z-]+)/remove", added.text))
+    out = desk.post(f"{address}/papers/{paper}/remove", answer="What I wrote.")
+    add("receipt", corpus.pdf(1), "Beleg.pdf")
+    sent = desk.post(address, answer="What I wrote.")
+    after = desk.get(f"/desk/payments/{attempt.reference}")
+
+    assert added.status_code == 200
+    assert "Beleg.pdf" in added.text
+    assert all("What I wrote.</textarea>" in one.text for one in (added, refused, out))
+    assert refused.status_code == 422
+    assert "The provider takes PDF, JPEG and PNG only." in refused.text
+    assert "Beleg.pdf" not in out.text
+    assert sent.status_code == 303
+    assert "the provider has it" in after
+    assert len(shop.sandbox.book.listed("file")[0]) == 1
+
+
 class Silent(StripeGateway):
     """A provider that answers nothing."""
 
@@ -157,7 +191,10 @@ def test_somebody_elses_names_are_not_found(shop: Shop) -> None:
 
     assert desk.client.get("/desk/payments/P-0000-00000").status_code == 404
     assert desk.post(f"/desk/payments/{other.reference}/refunds/{name}", word="confirm").status_code == 404
-    assert desk.post(f"/desk/payments/{other.reference}/disputes/{name}", answer="x").status_code == 404
+    disputes = f"/desk/payments/{other.reference}/disputes/{name}"
+    assert desk.post(disputes, answer="x").status_code == 404
+    assert desk.post(f"{disputes}/papers", kind="receipt").status_code == 404
+    assert desk.post(f"{disputes}/papers/E-0000-00000/remove").status_code == 404
 
 
 def test_an_operator_sees_no_payments(shop: Shop) -> None:
