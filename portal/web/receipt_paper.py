@@ -27,7 +27,7 @@ def pdf_of(issued: IssuedReceipt, *, check_address: str, keys_url: str) -> bytes
         foot=str(_("Questions: %(phone)s, or at any branch.", phone=grouped_phone(bank.phone))),
     )
     data |= {
-        "heading": _("Receipt"),
+        "heading": _("Payment receipt"),
         "lines": _lines(issued, name),
         "sections": [
             {"heading": _("Received"), "figure": papers.large(issued.amount)},

@@ -162,6 +162,8 @@ def test_a_paper_is_added_taken_out_and_sent_and_what_was_typed_stays(shop: Shop
     assert "Beleg.pdf" not in out.text
     assert sent.status_code == 303
     assert "the provider has it" in after
+    assert after.count("Paper added to the answer") == 2
+    assert "Paper taken out of the answer" in after
     assert len(shop.sandbox.book.listed("file")[0]) == 1
 
 
