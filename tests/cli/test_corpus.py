@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select
 
@@ -91,3 +92,33 @@ def test_texts_of_notices_from_before_are_stored_once(
     words = [keys.unseal("notice.wording", sealed) for sealed in kept]
     assert len(words) == 3  # the text without a link is the same for both
     assert not [text for text in words if "赵一" in text or "林晓" in text or "my.harbour" in text]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "says"),
+    [
+        (b"", 0, "没有内容"),
+        (b"\n\n  \n", 0, "没有内容"),
+        (b"\0\0\0\0", 2, "save it as UTF-8"),
+        (b"a\0b\n" + b"\xef\xbb\xbf" + "您好".encode(), 1, "cannot_tell:no_code"),
+        (b"x" * 1_000_000 + b"\n", 1, "cannot_tell:too_long"),
+        ("【港湾银行】您有一份服务通知\n".encode("gb18030"), 1, "GB18030"),
+        ("【港湾银行】您有一份服务通知\n".encode("utf-16"), 1, "UTF-16"),
+        ("您有一份通知，查询码\n".encode("utf-16-le"), 2, "save it as UTF-8"),
+        ("You have a notice\n".encode("utf-16-le"), 2, "save it as UTF-8"),
+        (b"\xff\xff\xff\xff\x80", 2, "save it as UTF-8"),
+        (b"\xff\xfea", 2, "save it as UTF-8"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(200), 2, "save it as UTF-8"),
+    ],
+)
+def test_a_file_of_any_kind_gets_words_and_never_a_traceback(
+    sqlite_app: Flask, tmp_path: Path, content: bytes, status: int, says: str
+) -> None:
+    corpus = tmp_path / "messages.txt"
+    corpus.write_bytes(content)
+
+    result = sqlite_app.test_cli_runner().invoke(args=["notices", "check-corpus", str(corpus)])
+
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert says in result.output
+    assert result.exit_code == status
