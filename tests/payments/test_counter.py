@@ -22,6 +22,7 @@ from portal.keys import Keys
 from portal.money import Money
 from portal.payments.counter import count_postings
 from portal.payments.models import IncomingTransfer, Payment
+from portal.payments.references import transfer_reference
 from portal.plans.models import PlanReceipt
 from portal.plans.receipts import recount_posting
 from portal.plans.terms import TermsRequest
@@ -29,6 +30,7 @@ from portal.signing import Signer
 from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, small_book, write_book
 from tests.intake.conftest import contents, proved
+from tests.payments.test_transfers import take, transfer
 from tests.plans.people import NOW, TWELVE, Story
 from tests.plans.scene import TODAY
 from tests.plans.test_extra import paid_of, plan_of
@@ -213,6 +215,22 @@ def test_a_transfer_the_bank_tells_of_in_the_same_file_is_counted_by_its_payment
     core.story.write(told)
 
     assert core.taken_in() == 0
+
+
+def test_a_transfer_the_bank_tells_of_later_takes_the_place_of_its_line(core: Core, keys: Keys) -> None:
+    core.posts(30_000, names="X-1")
+    assert core.taken_in() == 1
+    assert paid_of(plan_of(core.story)) == {1: "300.00"}
+
+    outcomes = take(core.story.database, keys, transfer("X-1", transfer_reference(keys, "L-LIN-1")))
+
+    assert outcomes == {"core_posted": 1}
+    assert paid_of(plan_of(core.story)) == {1: "300.00"}
+    with core.story.database.read() as connection:
+        by_payment = connection.scalar(
+            select(func.sum(PlanReceipt.amount_minor)).where(PlanReceipt.payment_id.is_not(None))
+        )
+    assert by_payment == 30_000
 
 
 @pytest.mark.slow
