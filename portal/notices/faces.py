@@ -342,7 +342,9 @@ def _elsewhere() -> Any:
 
 _SEEN = Ready(
     upsert(NoticeSeen)
-    .values({name: bindparam(name) for name in ("created_at", "asked_digest", "network_digest", "way", "hour")})
+    .values(
+        {name: bindparam(name) for name in ("created_at", "asked_digest", "network_digest", "way", "hour")}
+    )
     .on_conflict_do_nothing()
     .inline()
 )
