@@ -11,9 +11,9 @@ from portal.dates import Clock
 from portal.db import Database
 from portal.gateways import sms, storage, stripe
 from portal.keys import Keys
-from portal.payments import transfer_qr
 from portal.settings import Settings
 from portal.signing import BadKeyRing, KeyRing, Signer
+from portal.transfers import qr as transfer_qr
 from portal.web import bars, catalogues, errors, locale, marks, pages, security, templates
 from portal.web.borrower import blueprint as borrower
 from portal.web.callbacks import blueprint as callbacks

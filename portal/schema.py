@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from portal import audit
 from portal.access import models as access
-from portal.accounts import faces as statement_faces
 from portal.accounts import models as accounts
 from portal.borrowers import models as borrowers
 from portal.contacts import models as contacts
@@ -23,6 +22,7 @@ from portal.papers import faces as paper_faces
 from portal.payments import models as payments
 from portal.plans import models as plans
 from portal.reviews import models as reviews
+from portal.statements import faces as statement_faces
 from portal.visits import models as visits
 
 MODULES = (

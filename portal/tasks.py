@@ -35,9 +35,11 @@ from portal.notices import faces
 from portal.outgoing import proof
 from portal.outgoing.station import Station
 from portal.payments import checkout as payments
-from portal.payments import reconciling, returning, transfers
 from portal.plans import answers as plans
 from portal.plans.queries import cases_not_closed_before
+from portal.reconciliation import operations as reconciling
+from portal.transfers import matching as transfers
+from portal.transfers import returning
 from portal.visits import operations as visits
 
 log = structlog.get_logger()

@@ -13,12 +13,12 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
-from portal.accounts.accrual import LoanLedger, core_ledgers, loan_count
-from portal.accounts.interest import Compounding, InterestTerms
-from portal.accounts.reproduction import Check, Reproduction, reproduce
 from portal.cli import installation
 from portal.cli.groups import OperatorGroup
 from portal.intake.queries import last_batch
+from portal.interest.accrual import LoanLedger, core_ledgers, loan_count
+from portal.interest.engine import Compounding, InterestTerms
+from portal.interest.reproduction import Check, Reproduction, reproduce
 from portal.money import EXPONENTS, Money, Rounding
 
 group = OperatorGroup("accounts", help="Loan accounts and their interest.")

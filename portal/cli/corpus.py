@@ -11,13 +11,13 @@ from typing import TextIO
 
 import click
 
+from portal.checking import corpus
+from portal.checking.corpus import from_line
+from portal.checking.pasted import TextVerdict
 from portal.cli import installation
 from portal.cli.groups import CannotRun
 from portal.cli.notices import group
 from portal.installation import Installation
-from portal.notices import corpus
-from portal.notices.corpus import from_line
-from portal.notices.pasted import TextVerdict
 
 
 @group.command("check-corpus")

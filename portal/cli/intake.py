@@ -14,18 +14,18 @@ from portal.access import passwords, sessions
 from portal.access import queries as people
 from portal.access import staff as accounts
 from portal.access.operations import TryLater
+from portal.bank_files.mapping import BadMapping, Mapping, load_mapping
+from portal.bank_files.rejections import Rejection, write_report
 from portal.cli import installation
 from portal.cli.groups import OperatorGroup
 from portal.installation import Portal
 from portal.intake import holding, operations
-from portal.intake.checks import Progress
-from portal.intake.drift import Limits
 from portal.intake.holding import CannotDecide, Person
-from portal.intake.mapping import BadMapping, Mapping, load_mapping
 from portal.intake.operations import Applied, Held, Refused, Sound
-from portal.intake.rejections import Rejection, write_report
 from portal.intake.undo import CannotUndo, Undone
 from portal.intake.words import finding_words, in_the_way_words
+from portal.staging.checks import Progress
+from portal.staging.drift import Limits
 
 group = OperatorGroup("intake", help="Take in a batch of the bank's files.")
 

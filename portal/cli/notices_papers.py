@@ -19,10 +19,10 @@ from portal.cli import installation
 from portal.cli.groups import CannotRun
 from portal.cli.notices import group as group
 from portal.installation import Portal
+from portal.letters.paper import Paper, made
+from portal.letters.printable import CHANNELS, NotPrintable, Printable, printable, waiting_for_paper
 from portal.notices import operations
 from portal.notices.indexing import Printed, keep_printed
-from portal.notices.letter_paper import Paper, made
-from portal.notices.printable import CHANNELS, NotPrintable, Printable, printable, waiting_for_paper
 from portal.papers.letters import IncompleteLetter
 from portal.visits.announced import announced_for
 

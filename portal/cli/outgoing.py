@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from portal.bank_files.mapping import BadMapping
 from portal.cli import installation
 from portal.cli.groups import CannotRun, OperatorGroup
-from portal.intake.mapping import BadMapping
 from portal.outgoing import operations, proof, queries
 from portal.outgoing.acknowledging import Answered, BadAnswer
 from portal.outgoing.making import BatchMade, UnableToMake

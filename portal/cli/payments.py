@@ -10,7 +10,7 @@ from portal.cli import installation
 from portal.cli.groups import CannotRun, OperatorGroup
 from portal.money import Money
 from portal.payments.checkout import ProviderUnavailable
-from portal.payments.reconciling import Ran, run_day
+from portal.reconciliation.operations import Ran, run_day
 
 group = OperatorGroup("payments", help="Payments and their daily comparison.")
 

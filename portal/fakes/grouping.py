@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from portal.contacts.numbers import normalised
-from portal.notices.folding import fold
-from portal.notices.links import SHORTENERS, LinkKind, host_of, kind_among, links_in
+from portal.content.folding import fold
+from portal.content.links import SHORTENERS, LinkKind, host_of, kind_among, links_in
 
 #: The longest text that is read; what is longer is kept and compared by its beginning.
 LONGEST = 4_000

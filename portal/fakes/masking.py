@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from portal.content.links import links_in
 from portal.documents.card_numbers import has_card_number
-from portal.notices.links import links_in
 
 #: The longest excerpt a warning shows.
 LONGEST = 300

@@ -16,12 +16,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from portal import audit
+from portal.bank_files.manifest import Manifest
+from portal.bank_files.rejections import Rejections
 from portal.db import Database
-from portal.intake.drift import Finding
 from portal.intake.lifecycle import RUN, RunAction, RunState
-from portal.intake.manifest import Manifest
 from portal.intake.models import IntakeRun
-from portal.intake.rejections import Rejections
+from portal.staging.drift import Finding
 
 #: Faults kept beside a run; the whole report is a file.
 SHOWN = 100

@@ -15,8 +15,8 @@ from sqlalchemy import LargeBinary, Table
 from portal.accounts.models import Loan
 from portal.borrowers.models import Borrower
 from portal.contacts.models import Agency
-from portal.intake.stage import Stage
 from portal.notices.models import Notice
+from portal.staging.stage import Stage
 from portal.visits.models import Officer, Visit
 
 

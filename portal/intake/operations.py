@@ -22,22 +22,22 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal import audit
+from portal.bank_files.manifest import LastBatch, Manifest, check_files, check_order, read_manifest
+from portal.bank_files.mapping import Mapping as BankMapping
+from portal.bank_files.mapping import load_mapping
+from portal.bank_files.rejections import Rejections, write_report
 from portal.contacts.log import Rules
 from portal.db import TRIES, Database, is_retryable
 from portal.intake import holding, queries
-from portal.intake.checks import Check, Checked, Progress
-from portal.intake.drift import Finding, Limits
 from portal.intake.lifecycle import RunState
-from portal.intake.manifest import LastBatch, Manifest, check_files, check_order, read_manifest
-from portal.intake.mapping import Mapping as BankMapping
-from portal.intake.mapping import load_mapping
 from portal.intake.models import IntakeBatch, IntakeBefore, IntakeFile
-from portal.intake.rejections import Rejections, write_report
-from portal.intake.stage import Stage
 from portal.intake.undo import CannotUndo, Undone, marks, undo_last
 from portal.intake.writing import OPERATOR, BatchWriter
 from portal.jurisdictions import pack
 from portal.keys import Keys
+from portal.staging.checks import Check, Checked, Progress
+from portal.staging.drift import Finding, Limits
+from portal.staging.stage import Stage
 
 #: The advisory lock that lets one intake at a time write on PostgreSQL; SQLite has one writer anyway.
 LOCK = 7_211_001

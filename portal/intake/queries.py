@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from portal.intake.manifest import LastBatch
+from portal.bank_files.manifest import LastBatch
 from portal.intake.models import IntakeBatch
 
 #: A batch that was undone counts no more.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from portal.accounts.models import LoanRate
 from portal.intake.merges import row_as_json
-from portal.payments.transfers import WAITING
+from portal.transfers.matching import WAITING
 
 if TYPE_CHECKING:
     from portal.intake.writing import BatchWriter

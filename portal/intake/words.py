@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from portal.intake.drift import Finding
 from portal.intake.undo import CannotUndo
 from portal.money import Money
+from portal.staging.drift import Finding
 
 _TABLES = {
     "payment": ("付款", "payments"),

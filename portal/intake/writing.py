@@ -18,20 +18,20 @@ from portal import audit
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.operations import rebalance
 from portal.accounts.reconcile_core import give_way, park_overpaid
+from portal.bank_files.manifest import Manifest
+from portal.bank_files.mapping import Mapping as BankMapping
 from portal.contacts.log import Rules
 from portal.contacts.models import Hold
 from portal.contacts.queries import rests_all
 from portal.intake import contact_writing, merges, transfer_writing
-from portal.intake.checks import Checked, Progress
-from portal.intake.manifest import Manifest
-from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.models import IntakeBatch
-from portal.intake.stage import Stage
-from portal.intake.sums import JOINS, line_count, sum_of
 from portal.keys import Keys
 from portal.notices.operations import sync_faces
 from portal.payments.counter import count_postings
-from portal.payments.posted_back import posted_back
+from portal.reconciliation.posted_back import posted_back
+from portal.staging.checks import Checked, Progress
+from portal.staging.stage import Stage
+from portal.staging.sums import JOINS, line_count, sum_of
 from portal.visits.changes import refuse_unwanted
 from portal.visits.models import Visit
 from portal.visits.notice_days import cancel_short

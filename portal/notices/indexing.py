@@ -11,12 +11,12 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from portal.borrowers.models import Borrower
+from portal.content import comparison as content
+from portal.content.comparison import Sent
+from portal.content.printed import Forms
 from portal.db import upsert
 from portal.keys import Keys
-from portal.notices import content
-from portal.notices.content import Sent
 from portal.notices.models import Notice
-from portal.notices.printed import Forms
 from portal.notices.texts import NoticeText, Wording, digest_for, packed, packed_paper
 
 #: Notices in one transaction.

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from portal.content.comparison import MOST_SLOTS, PAGE, SLOT, Digest, Sent, Slot
 from portal.db import Base, BigId, Row
 from portal.keys import Keys
-from portal.notices.content import MOST_SLOTS, PAGE, SLOT, Digest, Sent, Slot
 from portal.notices.faces import NoticeFace
 from portal.notices.verification import Asked, Face
 from portal.ready import Ready

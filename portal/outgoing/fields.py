@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from portal.accounts.balance import COMPONENTS
-from portal.intake.fields import Field
+from portal.bank_files.fields import Field
 
 _REF, _DATE, _MOMENT, _CODE = Field("ref"), Field("date"), Field("moment"), Field("code")
 _AMOUNT, _SIGNED, _CURRENCY = Field("amount"), Field("signed"), Field("currency")

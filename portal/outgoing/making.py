@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from portal.bank_files.mapping import Mapping, parse_mapping
+from portal.bank_files.reading import Read, Source, read_rows
+from portal.bank_files.rejections import Rejections
 from portal.db import Database
-from portal.intake.mapping import Mapping, parse_mapping
-from portal.intake.reading import Read, Source, read_rows
-from portal.intake.rejections import Rejections
 from portal.outgoing import operations, queries
 from portal.outgoing.fields import FILES, FILES_OF
 from portal.outgoing.mapping import Outgoing, outgoing_of
@@ -149,7 +149,9 @@ def _check(place: Path, kind: str, known: Outgoing, written: Written) -> None:
     """Read the file back as the core will: every row, with the very reader that reads the core's files."""
     form = known.forms.files[kind]
     rejections, seen = Rejections(), Read()
-    source = Source(place / form.file, form, known.forms, lambda cells: cells.get("currency", known.forms.currency))
+    source = Source(
+        place / form.file, form, known.forms, lambda cells: cells.get("currency", known.forms.currency)
+    )
     for _ in read_rows(source, rejections, seen):
         pass
     if rejections or seen.rows != written.rows or seen.sha256 != written.digest.hexdigest():

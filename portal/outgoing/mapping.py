@@ -7,7 +7,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portal.intake.mapping import BadMapping, FileForm, Mapping
+from portal.bank_files.mapping import BadMapping, FileForm, Mapping
 from portal.outgoing.fields import CODES, FILES, KEYS
 
 ANSWER_KEYS = ("bank", "batch", "sequence", "manifest_sha256", "outcome", "reason", "refused", "entry_ref")

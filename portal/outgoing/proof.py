@@ -13,7 +13,7 @@ from portal.accounts.corrections import GAVE_WAY
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.outgoing.lifecycle import EntryState
 from portal.outgoing.models import OutgoingEntry
-from portal.payments.posted_back import named_by_core
+from portal.reconciliation.posted_back import named_by_core
 
 _OPEN = (EntryState.WAITING, EntryState.SENT, EntryState.REFUSED)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
+from portal.bank_files.mapping import load_mapping
 from portal.installation import Installation
-from portal.intake.mapping import load_mapping
 from portal.outgoing import operations, queries
 from portal.outgoing.acknowledging import Answered, BadAnswer, apply_answer, read_answer
 from portal.outgoing.making import BatchMade, Step, finish, make_batch

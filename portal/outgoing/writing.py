@@ -12,11 +12,11 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.intake.cells import marked
-from portal.intake.fields import Field, Forms
-from portal.intake.manifest import TOTAL_DECIMALS, show_total
-from portal.intake.mapping import FileForm
-from portal.intake.mapping import Mapping as BankMapping
+from portal.bank_files.cells import marked
+from portal.bank_files.fields import Field, Forms
+from portal.bank_files.manifest import TOTAL_DECIMALS, show_total
+from portal.bank_files.mapping import FileForm
+from portal.bank_files.mapping import Mapping as BankMapping
 from portal.money import EXPONENTS, Money
 
 #: field -> value as an entry keeps it: text, whole number, list of texts, nothing; days and instants as ISO

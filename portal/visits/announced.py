@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 
 from portal.contacts.models import Agency
 from portal.keys import Keys
-from portal.notices.letter_words import VisitFacts
+from portal.letters.words import VisitFacts
 from portal.visits.models import Officer, Visit
 
 

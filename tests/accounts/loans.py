@@ -12,8 +12,8 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from portal.accounts.balance import METHODS, Line, LoanTerms, instalments
-from portal.accounts.interest import Compounding, InterestTerms, RateChange
 from portal.dates import add_months
+from portal.interest.engine import Compounding, InterestTerms, RateChange
 from portal.money import Rounding
 from portal.schedules.daycount import DayCount
 

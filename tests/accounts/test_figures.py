@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.accounts import figures
-from portal.accounts.as_of import ahead_for, balances_as_of
 from portal.accounts.balance import COMPONENTS, Line, LoanTerms, balance_of
 from portal.accounts.balance import moves as moved_by
 from portal.accounts.corrections import post_refund
@@ -24,6 +23,7 @@ from portal.accounts.queries import balances_for, lines_for
 from portal.borrowers.models import Borrower
 from portal.db import Database
 from portal.intake.operations import Applied, apply_batch
+from portal.interest.as_of import ahead_for, balances_as_of
 from portal.keys import Keys
 from portal.money import Money
 from tests.accounts.loans import interest_terms, lines_of

@@ -19,16 +19,16 @@ from sqlalchemy import select
 
 from portal import settings as portal_settings
 from portal.access import codes
+from portal.checking import corpus
+from portal.checking.pasted import TextVerdict
 from portal.cli import notices as notices_cli
 from portal.db import Database
 from portal.demo import EXPORT, MAPPING
 from portal.installation import Installation
 from portal.intake import operations as intake
 from portal.keys import Keys
-from portal.notices import corpus
 from portal.notices.models import Notice
 from portal.notices.operations import open_code
-from portal.notices.pasted import TextVerdict
 from portal.schema import metadata
 from portal.web.context import clock_of
 from tests.bench.__main__ import BANK_START, environment

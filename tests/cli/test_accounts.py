@@ -11,11 +11,11 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from portal.accounts.accrual import LoanLedger, core_ledgers
-from portal.accounts.interest import BEARING
-from portal.accounts.reproduction import reproduce
 from portal.db import Database
 from portal.intake.operations import Applied, apply_batch
+from portal.interest.accrual import LoanLedger, core_ledgers
+from portal.interest.engine import BEARING
+from portal.interest.reproduction import reproduce
 from portal.keys import Keys
 from tests.conftest import BANK_MORNING
 from tests.intake.conftest import HARBOUR

@@ -21,13 +21,13 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from portal.accounts.models import LedgerLine
+from portal.bank_files.mapping import load_mapping
 from portal.db import Database
-from portal.intake.drift import Limits
-from portal.intake.mapping import load_mapping
 from portal.intake.models import IntakeRun
 from portal.intake.operations import Applied, take_in, undo
 from portal.intake.undo import Undone
 from portal.keys import Keys
+from portal.staging.drift import Limits
 from tests.conftest import BANK_MORNING
 from tests.intake.book import small_book, write_book
 from tests.intake.conftest import contents, proved

@@ -17,7 +17,7 @@ from typing import Any
 
 from portal.accounts.balance import LoanTerms
 from portal.accounts.due import due_of
-from portal.intake.mapping import Mapping, load_mapping
+from portal.bank_files.mapping import Mapping, load_mapping
 
 BUSINESS_DATE = date(2026, 11, 20)
 PORTAL = load_mapping("portal")

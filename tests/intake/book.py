@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.accounts.balance import Line, LoanTerms, balance_of
-from portal.intake.fields import FILES
-from portal.intake.mapping import Mapping as BankMapping
+from portal.bank_files.fields import FILES
+from portal.bank_files.mapping import Mapping as BankMapping
 from portal.money import Money
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -12,8 +12,8 @@ from sqlalchemy import Table, func, select
 
 from portal.accounts.models import Loan, LoanBalance
 from portal.accounts.operations import self_check
+from portal.bank_files.mapping import Mapping, load_mapping
 from portal.db import Database
-from portal.intake.mapping import Mapping, load_mapping
 from portal.intake.operations import Applied, Refused, apply_batch
 from portal.keys import Keys
 from portal.schema import metadata

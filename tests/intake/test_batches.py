@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import Loan
 from portal.accounts.operations import post_payment
+from portal.bank_files.mapping import Mapping
 from portal.borrowers.models import Borrower
 from portal.contacts.operations import place_hold
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Refused, Sound, apply_batch, check_batch
 from portal.intake.queries import demonstration_batches
 from portal.keys import Keys

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from portal.bank_files.mapping import Mapping
+from portal.bank_files.rejections import Rejection, write_report
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Refused
-from portal.intake.rejections import Rejection, write_report
 from tests.intake.book import edit, line, read_manifest_of, small_book, write_book, write_manifest
 from tests.intake.conftest import Take, row_counts
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from portal.bank_files.mapping import Mapping, load_mapping
 from portal.contacts.lifecycle import BreachAction
 from portal.contacts.log import work_breach
 from portal.contacts.models import Contact, ContactBreach
 from portal.db import Database
-from portal.intake.mapping import Mapping, load_mapping
 from portal.intake.operations import Applied, Refused
 from portal.intake.undo import CannotUndo, Undone, undo_last
 from portal.keys import Keys

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from portal.bank_files.mapping import Mapping
 from portal.db import Database
-from portal.intake.drift import Limits
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Held, Refused, apply_batch
 from portal.keys import Keys
+from portal.staging.drift import Limits
 from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, loan, small_book, write_book
 from tests.intake.conftest import contents

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from portal.accounts.models import LedgerLine
+from portal.bank_files.mapping import ENCODINGS, LINE_ENDS, Mapping
 from portal.db import Database
-from portal.intake.mapping import ENCODINGS, LINE_ENDS, Mapping
 from portal.intake.operations import Applied, apply_batch
 from portal.keys import Keys
 from portal.notices.models import Notice

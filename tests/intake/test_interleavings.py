@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from portal.accounts.balance import COMPONENTS
 from portal.accounts.models import Loan
 from portal.accounts.operations import post_payment
+from portal.bank_files.mapping import Mapping
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, apply_batch
 from portal.keys import Keys
 from portal.payments.models import Payment

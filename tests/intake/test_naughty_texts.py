@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal.accounts.models import LedgerLine, Loan
+from portal.bank_files.mapping import Mapping
 from portal.borrowers.models import Borrower
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Refused
 from portal.notices.models import Notice
 from tests import people

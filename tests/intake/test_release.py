@@ -14,18 +14,18 @@ from sqlalchemy.orm import Session
 from portal.access import passwords
 from portal.access.staff import NewStaff, add_staff
 from portal.audit import SYSTEM, AuditEntry
+from portal.bank_files.mapping import Mapping
 from portal.borrowers.models import Borrower
 from portal.contacts.log import Rules
 from portal.db import Database
 from portal.intake import holding
-from portal.intake.drift import Limits
 from portal.intake.holding import CannotDecide, Person
-from portal.intake.mapping import Mapping
 from portal.intake.models import IntakeRun
 from portal.intake.operations import Applied, Held, Refused, take_in
 from portal.jurisdictions import pack
 from portal.keys import Keys
 from portal.messages.operations import claim, queue
+from portal.staging.drift import Limits
 from tests.conftest import BANK_MORNING, StandingClock
 from tests.intake.book import line, small_book, write_book
 from tests.intake.conftest import Take, balances, row_counts

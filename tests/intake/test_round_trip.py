@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from portal.bank_files.blocks import read_blocks
+from portal.bank_files.fields import parser_for
+from portal.bank_files.mapping import ENCODINGS, LINE_ENDS, Mapping, load_mapping
+from portal.bank_files.reading import Read, Source
+from portal.bank_files.rejections import Rejections
 from portal.db import Database
-from portal.intake.blocks import read_blocks
-from portal.intake.fields import parser_for
-from portal.intake.mapping import ENCODINGS, LINE_ENDS, Mapping, load_mapping
 from portal.intake.operations import Applied
-from portal.intake.reading import Read, Source
-from portal.intake.rejections import Rejections
 from tests.intake.book import cells_of, line, small_book, write_book
 from tests.intake.conftest import Take, balances, proved
 

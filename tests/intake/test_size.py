@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from portal.bank_files.rejections import write_report
 from portal.db import Database
 from portal.intake.operations import Applied, Refused, apply_batch
-from portal.intake.rejections import write_report
 from portal.keys import Keys
 from portal.schema import metadata
 from tests.conftest import BANK_MORNING

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from portal.bank_files.mapping import Mapping
 from portal.borrowers.models import Borrower
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.keys import Keys
 from tests.intake.book import cells_of, line, small_book, write_book
 from tests.intake.conftest import Take

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from portal import tasks
 from portal.accounts.models import Loan, LoanRate
+from portal.bank_files.mapping import Mapping, load_mapping
 from portal.db import Database
-from portal.intake.mapping import Mapping, load_mapping
 from portal.intake.operations import Applied, Refused
 from portal.intake.undo import Undone, undo_last
 from portal.keys import Keys

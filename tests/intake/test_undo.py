@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import LedgerLine, Loan, LoanBalance, WithdrawnLine
 from portal.accounts.operations import post_waiver
+from portal.bank_files.mapping import Mapping
 from portal.borrowers.models import Borrower
 from portal.db import Database
-from portal.intake.mapping import Mapping
 from portal.intake.operations import Applied, Refused, undo
 from portal.intake.undo import CannotUndo, Undone
 from portal.jurisdictions import pack

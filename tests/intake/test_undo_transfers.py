@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from portal import tasks
 from portal.accounts.operations import post_waiver
+from portal.bank_files.mapping import load_mapping
 from portal.installation import Portal
-from portal.intake.mapping import load_mapping
 from portal.intake.operations import Applied, apply_batch, undo
 from portal.intake.undo import CannotUndo, Undone
 from portal.intake.words import in_the_way_words

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from portal.accounts.as_of import balances_as_of
 from portal.accounts.figures import DoesNotComeOut, loan_figure
 from portal.accounts.queries import BorrowerBalance, balances_for, lines_for
-from portal.accounts.statement_queries import Choice, statement_for
+from portal.interest.as_of import balances_as_of
+from portal.statements.queries import Choice, statement_for
 from tests.machines.model import Account
 from tests.machines.stage import Stage
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from portal.access import codes
+from portal.checking import pasted
+from portal.checking.pasted import TextTried, TextVerdict
+from portal.content import comparison as content
 from portal.demo import EXPORT
 from portal.keys import Keys
-from portal.notices import content, pasted, sms_words
-from portal.notices.pasted import TextTried, TextVerdict
+from portal.notices import sms_words
 from portal.notices.texts import NOTHING, Texts, digest_for
 from portal.notices.verification import Face
 from tests.conftest import MASTER, PEPPER

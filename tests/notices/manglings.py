@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable
 
 from portal.access import codes
-from portal.notices.folding import _simplified
+from portal.content.folding import _simplified
 from tests.notices.book import Printed
 
 Mangler = Callable[[random.Random, str, Printed], str]

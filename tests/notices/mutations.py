@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from portal.access import codes
-from portal.notices.folding import fold
+from portal.content.folding import fold
 from tests.notices.book import BASE, HOST, Book, Printed, plain_characters
 
 COMMON = (

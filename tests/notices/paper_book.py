@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from portal.access import codes
+from portal.letters.paper import Paper, made
+from portal.letters.printable import LoanRow, Printable
+from portal.letters.words import VisitFacts
 from portal.money import Money
 from portal.notices import indexing, texts
-from portal.notices.letter_paper import Paper, made
-from portal.notices.letter_words import VisitFacts
 from portal.notices.operations import MintedCode
-from portal.notices.printable import LoanRow, Printable
 from portal.notices.texts import digest_for
 from portal.notices.verification import Face
 from portal.settings import Bank, Settings

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from portal.accounts.balance import COMPONENTS
-from portal.intake.manifest import check_files, read_manifest
-from portal.intake.mapping import load_mapping
-from portal.intake.rejections import Rejections
+from portal.bank_files.manifest import check_files, read_manifest
+from portal.bank_files.mapping import load_mapping
+from portal.bank_files.rejections import Rejections
 from portal.outgoing.mapping import outgoing_of
 from tests.intake.book import Book, line, small_book, write_book
 from tests.outgoing.told import rows_in

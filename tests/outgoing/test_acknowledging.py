@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from portal.bank_files.mapping import load_mapping
 from portal.db import Database
-from portal.intake.mapping import load_mapping
 from portal.keys import Keys
 from portal.outgoing import operations, queries
 from portal.outgoing.acknowledging import Answered, BadAnswer, apply_answer, read_answer

@@ -16,8 +16,8 @@ from portal.accounts.balance import COMPONENTS
 from portal.accounts.corrections import post_charge_back, post_refund, taken_of
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import UnableToPost, post_waiver, self_check
+from portal.bank_files.mapping import load_mapping
 from portal.db import Database
-from portal.intake.mapping import load_mapping
 from portal.intake.operations import Applied, apply_batch
 from portal.keys import Keys
 from portal.outgoing import proof

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
+from portal.bank_files.manifest import check_files, read_manifest
+from portal.bank_files.mapping import load_mapping
+from portal.bank_files.rejections import Rejections
 from portal.db import Database
-from portal.intake.manifest import check_files, read_manifest
-from portal.intake.mapping import load_mapping
-from portal.intake.rejections import Rejections
 from portal.keys import Keys
 from portal.outgoing.making import UnableToMake
 from portal.outgoing.mapping import outgoing_of

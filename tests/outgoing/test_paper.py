@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.accounts.corrections import post_refund
+from portal.bank_files.mapping import load_mapping
 from portal.contacts import log
 from portal.contacts.models import ContactNews
 from portal.db import Database
-from portal.intake.mapping import load_mapping
 from portal.jurisdictions.cn import CN
 from portal.keys import Keys
 from portal.outgoing.acknowledging import apply_answer, read_answer

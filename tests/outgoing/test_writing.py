@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.intake.fields import Field
-from portal.intake.manifest import check_files, read_manifest
-from portal.intake.mapping import BadMapping, Mapping, load_mapping, parse_mapping
-from portal.intake.reading import Read, Source, read_rows
-from portal.intake.rejections import Rejections
+from portal.bank_files.fields import Field
+from portal.bank_files.manifest import check_files, read_manifest
+from portal.bank_files.mapping import BadMapping, Mapping, load_mapping, parse_mapping
+from portal.bank_files.reading import Read, Source, read_rows
+from portal.bank_files.rejections import Rejections
 from portal.money import LARGEST_MINOR
 from portal.outgoing.fields import CODES, FILES
 from portal.outgoing.mapping import outgoing_of

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import LedgerLine, Loan, LoanBalance
 from portal.accounts.operations import post_payment, rebalance
+from portal.bank_files.mapping import load_mapping
+from portal.bank_files.reading import Read, Source, read_rows
+from portal.bank_files.rejections import Rejections
 from portal.db import Database
-from portal.intake.mapping import load_mapping
-from portal.intake.reading import Read, Source, read_rows
-from portal.intake.rejections import Rejections
 from portal.keys import Keys
 from portal.outgoing.making import BatchMade, Step, make_batch
 from portal.outgoing.mapping import outgoing_of

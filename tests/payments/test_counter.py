@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from portal.accounts.models import LedgerLine, Loan
 from portal.audit import AuditEntry
+from portal.bank_files.mapping import Mapping as BankMapping
 from portal.borrowers.models import Borrower
 from portal.db import Database
-from portal.intake.mapping import Mapping as BankMapping
 from portal.intake.operations import Applied, apply_batch, undo
 from portal.intake.undo import CannotUndo, Undone
 from portal.keys import Keys
@@ -30,12 +30,12 @@ from portal.signing import Signer
 from tests.conftest import BANK_MORNING
 from tests.intake.book import Book, line, small_book, write_book
 from tests.intake.conftest import contents, proved
-from tests.payments.test_transfers import take, transfer
 from tests.plans.people import NOW, TWELVE, Story
 from tests.plans.scene import TODAY
 from tests.plans.test_extra import paid_of, plan_of
 from tests.plans.test_operations import payment
 from tests.plans.test_races import at_once
+from tests.transfers.test_transfers import take, transfer
 
 DAY = timedelta(days=1)
 
@@ -293,7 +293,7 @@ def bank(database: Database, keys: Keys, signer: Signer, harbour_form: BankMappi
 
 @pytest.fixture(scope="session")
 def harbour_form() -> BankMapping:
-    from portal.intake.mapping import load_mapping
+    from portal.bank_files.mapping import load_mapping
 
     return load_mapping("harbour")
 

@@ -20,7 +20,7 @@ from portal.keys import Keys
 from portal.money import Money
 from portal.payments import operations, receipts
 from portal.payments.models import UnplacedMoney
-from portal.payments.suspense_queries import suspense_rows
+from portal.transfers.suspense_queries import suspense_rows
 from tests import people
 from tests.payments.telling import NOW, OFFERED, books, said
 

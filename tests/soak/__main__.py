@@ -105,7 +105,7 @@ def main() -> None:
         elif part == "kills":
             tests_of("tests/faults/test_payment_kills.py", "tests/faults/test_intake_kills.py")
         elif part == "texts":
-            tests_of("tests/notices/test_mutations.py", "tests/notices/test_manglings.py")
+            tests_of("tests/content/test_mutations.py", "tests/content/test_manglings.py")
         elif part == "contacts":
             tests_of("tests/contacts/test_twenty_years.py", "tests/contacts/test_rule.py")
         elif part == "guesses":

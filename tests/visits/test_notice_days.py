@@ -16,8 +16,8 @@ from portal.dates import WorkingDays
 from portal.db import Database
 from portal.jurisdictions import pack
 from portal.keys import Keys
+from portal.letters.printable import waiting_for_paper
 from portal.notices.models import Notice
-from portal.notices.printable import waiting_for_paper
 from portal.visits import changes
 from portal.visits.models import Visit
 from portal.visits.notice_days import TOO_SHORT, cancel_short, is_too_short, rule_in

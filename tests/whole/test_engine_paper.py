@@ -28,11 +28,11 @@ MODULES = (
     "portal/schedules/apr.py",
     "portal/schedules/daycount.py",
     "portal/accounts/balance.py",
-    "portal/accounts/interest.py",
-    "portal/accounts/payoff.py",
+    "portal/interest/engine.py",
+    "portal/interest/payoff.py",
     "portal/accounts/explanation.py",
     "portal/accounts/figures.py",
-    "portal/accounts/reproduction.py",
+    "portal/interest/reproduction.py",
     "portal/payments/allocation.py",
 )
 

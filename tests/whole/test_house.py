@@ -14,7 +14,7 @@ SOURCES = sorted(path for path in (ROOT / "portal").rglob("*.py"))
 MONEY_FILES = [
     "portal/money.py",
     "portal/accounts/balance.py",
-    "portal/accounts/statement.py",
+    "portal/statements/sheet.py",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "portal/schedules").glob("*.py")),
     "portal/plans/policy.py",
     "portal/hardship/affordability.py",

@@ -13,8 +13,8 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 
 from portal.accounts import queries
-from portal.accounts.as_of import DAYS_AHEAD, Ahead, ahead_for, balances_as_of
 from portal.accounts.queries import BorrowerBalance, CurrencyTotals
+from portal.interest.as_of import DAYS_AHEAD, Ahead, ahead_for, balances_as_of
 from portal.money import Money
 from portal.plans.queries import latest_plan_for
 from portal.web.borrower.balance import address_of, links_of, stops_of

@@ -11,9 +11,10 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 
 from portal import jurisdictions
-from portal.accounts import accrual, as_of, explanation, figures, queries
+from portal.accounts import explanation, figures, queries
 from portal.accounts.queries import READING_ORDER, BorrowerBalance, CurrencyTotals, LineView, LoanView
 from portal.disputes.complaint_queries import disputed_for
+from portal.interest import accrual, as_of
 from portal.money import Money
 from portal.plans import standing as standings
 from portal.plans.lifecycle import PlanState

@@ -24,10 +24,10 @@ from portal.payments.operations import Attempt, UnableToPay, create_attempt
 from portal.payments.queries import InstalmentDue, PaymentView
 from portal.payments.references import transfer_reference
 from portal.payments.return_views import ReturnView, returns_of, saved_for
-from portal.payments.transfer_qr import Transfer, payload
 from portal.plans.outlook import Outlook, outlooks
 from portal.plans.standing import past_limitation
 from portal.schedules.extra import ExtraChoice
+from portal.transfers.qr import Transfer, payload
 from portal.web.borrower.saved import consent_words, keepable
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 
 from portal.accounts import queries
-from portal.accounts.settlement import earliest_day, latest_day, settlement_for
+from portal.interest.settlement import earliest_day, latest_day, settlement_for
 from portal.plans.policy import Policy
 from portal.plans.queries import latest_plan_for
 from portal.web.borrower.balance import exact_percent, links_of, own_loan, stops_of

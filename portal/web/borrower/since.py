@@ -10,10 +10,10 @@ from flask import Blueprint, abort, render_template
 
 from portal.accounts import explanation, queries
 from portal.accounts.queries import LineView, LoanView
-from portal.accounts.statement import LoanStatement, Statement
-from portal.accounts.statement_queries import IssuedRow, issued_for, issued_list_for
 from portal.money import Money
 from portal.plans import standing as standings
+from portal.statements.queries import IssuedRow, issued_for, issued_list_for
+from portal.statements.sheet import LoanStatement, Statement
 from portal.web.borrower.balance import since_facts
 from portal.web.context import portal
 from portal.web.security import SignedInBorrower, borrower_only

@@ -13,15 +13,16 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
 
-from portal.accounts import issuing, queries
-from portal.accounts import statement as statements
-from portal.accounts.accrual import Stop
+from portal.accounts import queries
 from portal.accounts.queries import BorrowerBalance
-from portal.accounts.settlement import earliest_day, latest_day
-from portal.accounts.statement_queries import Choice, Issued, issued_for, issued_list_for
+from portal.interest.accrual import Stop
+from portal.interest.settlement import earliest_day, latest_day
 from portal.plans import standing as standings
 from portal.plans.policy import Policy
 from portal.plans.queries import holder_for, latest_plan_for
+from portal.statements import issuing
+from portal.statements import sheet as statements
+from portal.statements.queries import Choice, Issued, issued_for, issued_list_for
 from portal.web import errors
 from portal.web.borrower.balance import stops_of
 from portal.web.borrower.statement_files import book as workbook

@@ -7,10 +7,10 @@ from datetime import timedelta
 from flask import Blueprint, abort, render_template, request
 
 from portal.accounts.figures import Summand
-from portal.accounts.statement_figures import statement_figure
-from portal.accounts.statement_queries import issued_for
 from portal.plans.figures import plan_figure, terms_figure
 from portal.plans.queries import latest_plan_for, proposal_for
+from portal.statements.figures import statement_figure
+from portal.statements.queries import issued_for
 from portal.web.context import portal
 from portal.web.forms import whole_number
 from portal.web.pages import address

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.audit import Actor
+from portal.copies import operations as copies
+from portal.copies import queries as copy_queries
+from portal.copies.operations import Telling, Word
 from portal.documents.card_numbers import has_card_number
 from portal.intake.queries import demonstration_batches
-from portal.notices import copies, copy_queries
-from portal.notices.copies import Telling, Word
 from portal.notices.operations import Sending
 from portal.web.context import guards, portal
 from portal.web.security import SignedInStaff, staff_only

@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.audit import Actor
 from portal.contacts import wrong_number_queries
+from portal.copies import queries as copy_queries
 from portal.fakes import queries
 from portal.fakes.lifecycle import GroupAction
 from portal.fakes.masking import masked, unclickable
 from portal.fakes.operations import LONGEST_NOTE, LONGEST_TEXT, UnableToDecide, Word, decide
-from portal.notices import copy_queries
 from portal.web.card_numbers import says_so_itself
 from portal.web.context import portal
 from portal.web.published import published

@@ -6,9 +6,10 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.audit import Actor
+from portal.copies import operations as copies
+from portal.copies import queries as copy_queries
+from portal.copies.operations import Word
 from portal.documents.card_numbers import has_card_number
-from portal.notices import copies, copy_queries
-from portal.notices.copies import Word
 from portal.notices.lifecycle import NetworkAction
 from portal.web.context import guards, portal
 from portal.web.security import SignedInStaff, staff_only

@@ -8,14 +8,15 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from portal.payments import differences, reconciliation_queries
 from portal.payments.checkout import ProviderUnavailable, books_of
-from portal.payments.differences import UnableToWork, Work
 from portal.payments.lifecycle import DifferenceAction
-from portal.payments.reconciliation_queries import DifferenceDetail
-from portal.payments.reconciling import run_day
-from portal.payments.suspense import Person
-from portal.payments.suspense_queries import suspense_count
+from portal.reconciliation import differences
+from portal.reconciliation import queries as reconciliation_queries
+from portal.reconciliation.differences import UnableToWork, Work
+from portal.reconciliation.operations import run_day
+from portal.reconciliation.queries import DifferenceDetail
+from portal.transfers.suspense import Person
+from portal.transfers.suspense_queries import suspense_count
 from portal.web.context import portal
 from portal.web.forms import whole_number
 from portal.web.security import SignedInStaff, staff_only

@@ -8,12 +8,12 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from wtforms import StringField, TextAreaField
 
 from portal.money import Money
-from portal.payments import returning, suspense
 from portal.payments.checkout import books_of
 from portal.payments.placing import UnableToMove
-from portal.payments.suspense import Person, Wish
-from portal.payments.suspense_queries import SuspenseDetail, suspense_of, suspense_rows
-from portal.payments.transfer_queries import TransferView, transfer_of
+from portal.transfers import returning, suspense
+from portal.transfers.queries import TransferView, transfer_of
+from portal.transfers.suspense import Person, Wish
+from portal.transfers.suspense_queries import SuspenseDetail, suspense_of, suspense_rows
 from portal.web.context import portal
 from portal.web.forms import Form, MoneyField
 from portal.web.security import SignedInStaff, staff_only

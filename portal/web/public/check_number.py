@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, make_response, render_template, request
 
+from portal.checking import calls
+from portal.checking.calls import Answer, Asking, Match
 from portal.contacts.numbers import LONGEST, Listed, Whose, whose_is
 from portal.contacts.queries import agencies
 from portal.fakes.queries import confirmed_numbers
-from portal.notices import calls
-from portal.notices.calls import Answer, Asking, Match
 from portal.notices.verification import asked_for
 from portal.web import errors
 from portal.web.context import guards, portal

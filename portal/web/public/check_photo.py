@@ -14,12 +14,12 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from portal.access import counters
 from portal.access.codes import grouped
 from portal.access.limits import FRAMES_NETWORK, PHOTOS_NETWORK, Limit
+from portal.checking.scanned import Scanned, What, scanned
 from portal.documents.kinds import DEFAULT_LIMITS
 from portal.documents.media import Refused
 from portal.documents.rendering import Unreadable
 from portal.documents.scanning import Busy, Codes, codes_in, codes_in_frame
 from portal.notices import faces, offline
-from portal.notices.scanned import Scanned, What, scanned
 from portal.notices.verification import Verdict, verdict_on
 from portal.web import errors
 from portal.web.context import guards, portal

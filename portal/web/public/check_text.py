@@ -11,14 +11,14 @@ from flask import Blueprint, Response, render_template, request
 from flask_babel import gettext as _
 
 from portal.access.codes import grouped
+from portal.checking import pasted as texts
+from portal.checking.pasted import Pasted, TextTried, TextVerdict, Unclear
+from portal.checking.strangers import strangers_in
 from portal.contacts.queries import agencies
+from portal.content.comparison import LONGEST
+from portal.content.difference import Difference, Part, difference
+from portal.content.links import LinkKind
 from portal.fakes import grouping, queries
-from portal.notices import pasted as texts
-from portal.notices.content import LONGEST
-from portal.notices.difference import Difference, Part, difference
-from portal.notices.links import LinkKind
-from portal.notices.pasted import Pasted, TextTried, TextVerdict, Unclear
-from portal.notices.strangers import strangers_in
 from portal.notices.texts import digest_for
 from portal.notices.verification import Face
 from portal.web import errors

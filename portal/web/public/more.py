@@ -12,7 +12,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from sqlalchemy.orm import Session
 
 from portal.access.codes import plain_digits
-from portal.notices import more
+from portal.checking import more
 from portal.notices.verification import Asked, asked_for
 from portal.visits.faces import VisitFace, visit_face
 from portal.visits.standing import Standing

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 
 from portal.access.codes import reference_from
-from portal.accounts import faces
+from portal.statements import faces
 from portal.web.context import portal
 from portal.web.locale import day_text
 from portal.web.public import still

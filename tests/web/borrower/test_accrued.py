@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.accounts.accrual import Stop, accrued_for
 from portal.accounts.queries import balances_for
 from portal.db import Database
+from portal.interest.accrual import Stop, accrued_for
 from portal.keys import Keys
 from portal.plans.queries import latest_plan_for
 from portal.plans.terms import TermsRequest

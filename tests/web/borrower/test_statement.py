@@ -25,11 +25,11 @@ from portal.access.limits import STATEMENTS_HOUR
 from portal.accounts.corrections import post_reversal
 from portal.accounts.models import IssuedStatement, LedgerLine, Loan
 from portal.accounts.operations import post_payment, post_waiver
-from portal.accounts.statement_queries import issued_for
 from portal.db import Database
 from portal.intake.operations import apply_batch
 from portal.keys import Keys
 from portal.signing import canonical
+from portal.statements.queries import issued_for
 from portal.web.borrower.statement_files.plain import as_text
 from tests import people
 from tests.conftest import BANK_MORNING

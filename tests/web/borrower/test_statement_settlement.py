@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
-from portal.accounts.settlement import settlement_for
 from portal.db import Database
+from portal.interest.settlement import settlement_for
 from portal.keys import Keys
 from portal.money import Money
 from tests import people

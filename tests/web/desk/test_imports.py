@@ -10,13 +10,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from portal.bank_files.manifest import Manifest
+from portal.bank_files.rejections import Rejections, write_report
 from portal.db import Database
-from portal.intake.drift import Finding
 from portal.intake.holding import record_run, report_path
 from portal.intake.lifecycle import RunState
-from portal.intake.manifest import Manifest
-from portal.intake.rejections import Rejections, write_report
 from portal.keys import Keys
+from portal.staging.drift import Finding
 from tests.people import guo, mei, sign_in_staff
 
 NOW = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)

@@ -14,8 +14,9 @@ from werkzeug.test import TestResponse
 from portal.db import Database
 from portal.gateways.stripe import Report
 from portal.keys import Keys
-from portal.payments import reconciliation, reconciling
 from portal.payments.models import Payment, ReconciliationDifference, SuspenseMove, UnplacedMoney
+from portal.reconciliation import comparison as reconciliation
+from portal.reconciliation import operations as reconciling
 from tests import people
 from tests.payments.telling import NOW, begin, lin, said, tell
 

@@ -13,9 +13,9 @@ from portal.accounts.models import LedgerLine, Loan
 from portal.db import Database, upsert
 from portal.keys import Keys
 from portal.money import Money
-from portal.payments import transfers
 from portal.payments.models import IncomingTransfer, Payment
-from portal.payments.transfers import Transfer
+from portal.transfers import matching as transfers
+from portal.transfers.matching import Transfer
 from tests import people
 from tests.outgoing.told import BUSINESS_DATE, make, rows_in
 from tests.payments.telling import NOW, books, lin

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 
 from portal.access import codes
 from portal.access.models import Counter
+from portal.checking.scanned import What, scanned
 from portal.contacts.models import Agency
 from portal.db import Base, Database
 from portal.keys import Keys
 from portal.notices.faces import NoticeSeen
-from portal.notices.scanned import What, scanned
 from portal.notices.verification import asked_for
 from portal.visits import verifying
 from portal.visits.models import Officer, Visit

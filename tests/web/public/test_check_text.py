@@ -16,9 +16,9 @@ from werkzeug.test import TestResponse
 from portal.access import codes
 from portal.access.limits import WRONG_CODES_NETWORK
 from portal.access.models import Counter
+from portal.content.comparison import LONGEST
 from portal.db import Database
 from portal.keys import Keys
-from portal.notices.content import LONGEST
 from portal.notices.operations import MintedCode
 from portal.notices.wording import amounts_in, forbidden_words_in
 from tests.notices.made import TEXT, TEXT_WITHOUT_LINK, minted, notice

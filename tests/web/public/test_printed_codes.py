@@ -18,8 +18,8 @@ from flask.testing import FlaskClient
 
 from portal.db import Database
 from portal.keys import Keys
-from portal.notices.letter_paper import made
-from portal.notices.printable import printable
+from portal.letters.paper import made
+from portal.letters.printable import printable
 from portal.notices.wording import amounts_in, forbidden_words_in
 from portal.settings import Settings
 from portal.signing import Signer

@@ -10,13 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from portal.accounts import issuing
 from portal.accounts.models import IssuedStatement
-from portal.accounts.statement_queries import Choice
 from portal.db import Database
 from portal.keys import Keys
 from portal.notices.wording import amounts_in, forbidden_words_in
 from portal.signing import Signer
+from portal.statements import issuing
+from portal.statements.queries import Choice
 from tests import people
 from tests.people import BUSINESS_DATE, CREATED
 from tests.web.borrower.test_balance import statements

@@ -19,12 +19,12 @@ from werkzeug.test import TestResponse
 
 from portal.access import codes
 from portal.access.limits import WRONG_CODES_NETWORK
-from portal.accounts.faces import StatementFace
 from portal.borrowers.models import Borrower
 from portal.db import Database
 from portal.keys import Keys
 from portal.notices.operations import MintedCode
 from portal.papers.faces import PaperFace
+from portal.statements.faces import StatementFace
 from portal.visits.models import Visit
 from tests.conftest import BANK_MORNING, StandingClock
 from tests.notices.made import TEXT, minted, notice

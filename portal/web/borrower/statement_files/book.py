@@ -10,10 +10,10 @@ import xlsxwriter
 from flask_babel import gettext as _
 from xlsxwriter.worksheet import Worksheet
 
-from portal.accounts.statement import EFFECTS, PARTS
-from portal.accounts.statement_queries import Issued
 from portal.money import EXPONENTS
 from portal.settings import Bank
+from portal.statements.queries import Issued
+from portal.statements.sheet import EFFECTS, PARTS
 from portal.web.borrower.statement_files import rows
 from portal.web.borrower.statement_files.cells import FIRST_PART, MOVED_HEAD, STANDING_HEAD, Book
 from portal.web.borrower.statement_files.words import effect_word, part_word

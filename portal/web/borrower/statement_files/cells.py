@@ -15,8 +15,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from portal.accounts.statement import PARTS, Statement
 from portal.money import EXPONENTS
+from portal.statements.sheet import PARTS, Statement
 
 #: The ledger sheet's columns: A number of the loan, B date, C loan, D entry, E effect, F number of the
 #: entry, G reverses, then the parts, what has no part, the sum of the parts, and all together.

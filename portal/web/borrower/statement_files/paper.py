@@ -7,11 +7,11 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.accounts.statement import LoanStatement, Statement, running
-from portal.accounts.statement_queries import Issued
-from portal.accounts.statement_settlement import SettlementRow
 from portal.plans.queries import Holder
 from portal.settings import Bank
+from portal.statements.queries import Issued
+from portal.statements.settlement import SettlementRow
+from portal.statements.sheet import LoanStatement, Statement, running
 from portal.web import papers
 from portal.web.borrower.statement_files.plain import json_of
 from portal.web.borrower.statement_files.words import (

@@ -8,10 +8,10 @@ import json
 
 from flask_babel import gettext as _
 
-from portal.accounts.issuing import signed_facts
-from portal.accounts.statement import PARTS, LoanStatement, Side, Statement
-from portal.accounts.statement_queries import Issued
-from portal.accounts.statement_settlement import SettlementRow
+from portal.statements.issuing import signed_facts
+from portal.statements.queries import Issued
+from portal.statements.settlement import SettlementRow
+from portal.statements.sheet import PARTS, LoanStatement, Side, Statement
 from portal.web.borrower.statement_files.words import effect_word, kind_word, part_word
 
 #: What a spreadsheet takes for the beginning of a formula, in both widths, and what hides it.

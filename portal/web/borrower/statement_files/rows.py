@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from xlsxwriter.utility import xl_col_to_name
 
-from portal.accounts.statement import EFFECTS, PARTS, LoanStatement
-from portal.accounts.statement_settlement import SettlementRow
+from portal.statements.settlement import SettlementRow
+from portal.statements.sheet import EFFECTS, PARTS, LoanStatement
 from portal.web.borrower.statement_files.cells import (
     FIRST_PART,
     MOVED_HEAD,

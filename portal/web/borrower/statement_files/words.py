@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from flask_babel import gettext as _
 
-from portal.accounts.statement import Entry, Statement
+from portal.statements.sheet import Entry, Statement
 from portal.web.locale import amount_text, day_text
 
 
