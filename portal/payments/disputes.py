@@ -154,7 +154,8 @@ def _call_of(session: Session, row: Dispute, keys: Keys) -> AnswerCall:
         reference=row.reference,
         provider_dispute=row.provider_dispute,
         text=keys.unseal("dispute.answer", row.answer_sealed or b""),
-        idempotency_key=f"answer-{row.reference}",
+        # an answer that was refused can be written anew: the provider must not take it for the old one
+        idempotency_key=f"answer-{row.reference}-{row.answered_at:%Y%m%d%H%M%S%f}",
         papers=calls_of(session, keys=keys, dispute_id=row.id),
     )
 

@@ -124,6 +124,40 @@ def test_an_answer_whose_fate_is_unknown_is_sent_again_with_its_key(shop: Shop, 
     assert dispute_of(shop, payment_id).answer_state == "sent"
 
 
+def test_an_answer_written_anew_after_a_refusal_is_another_call(shop: Shop, clock: StandingClock) -> None:
+    payment_id = disputed(shop)
+    staff_id = shop.portal.db.write(lambda session: people.mei(session, shop.portal.keys))
+
+    def write(text: str) -> disputes.AnswerCall:
+        given = {"keys": shop.portal.keys, "staff_id": staff_id, "text": text}
+        times = {"now": shop.portal.clock.now(), "real_now": shop.portal.clock.real_now()}
+        return shop.portal.db.write(
+            lambda session: disputes.answer(
+                session, reference=dispute_of(shop, payment_id).reference, **given, **times
+            )
+        )
+
+    def unsent() -> list[disputes.AnswerCall]:
+        soon = shop.portal.clock.real_now().replace(year=2100)
+        return shop.portal.db.write(
+            lambda session: disputes.unsent(session, keys=shop.portal.keys, before=soon, limit=9)
+        )
+
+    first = write("Signed in with a code.")
+    again = unsent()
+    shop.portal.db.write(
+        lambda session: disputes.answer_arrived(
+            session, reference=first.reference, taken=False, code="invalid", now=NOW
+        )
+    )
+    clock.advance(minutes=1)
+    second = write("Signed in with a code, agreement K-1.")
+
+    assert again == [first]
+    assert second.idempotency_key != first.idempotency_key
+    assert unsent() == [second]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("  ", "empty"), ("x" * 20_001, "too_long"), ("paid with 4242424242424242", "card_number")],
