@@ -38,8 +38,8 @@ pytestmark = pytest.mark.slow
 TOMORROW = BANK_MORNING + timedelta(days=1)
 HARBOUR = load_mapping("harbour")
 SOAK = os.environ.get("PORTAL_TEST_PROFILE") == "soak"
-#: Every so many statements one is the last, up to the end of the intake: nearly all of them on a soak.
-STEP = 3 if SOAK else 157
+#: Every so many statements one is the last, up to the end of the intake: each on a soak.
+STEP = 1 if SOAK else 157
 #: The point -> whether the batch is in once the process is dead.
 POINTS = {
     "manifest_read": False,
