@@ -15,6 +15,7 @@ from portal.settings import Settings
 from portal.signing import BadKeyRing, KeyRing, Signer
 from portal.transfers import qr as transfer_qr
 from portal.web import bars, catalogues, errors, locale, marks, pages, security, templates
+from portal.web.application import Application
 from portal.web.borrower import blueprint as borrower
 from portal.web.callbacks import blueprint as callbacks
 from portal.web.context import Portal, clock_of, working_days_of
@@ -64,7 +65,7 @@ def create_app(
     """The portal as a WSGI application; a mistake in its settings stops the start and is named."""
     settings = settings or _settings()
     logs.configure(as_json=settings.log_json)
-    app = Flask(__name__, static_folder="static", static_url_path="/static")
+    app = Application(__name__, static_folder="static", static_url_path="/static")
     app.config.update(MAX_CONTENT_LENGTH=110 * 2**20, MAX_FORM_MEMORY_SIZE=2**20, MAX_FORM_PARTS=500)
     app.secret_key = settings.pepper
     app.extensions["portal"] = compose(settings, clock=clock, db=db)

@@ -30,11 +30,14 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    text,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from portal.ready import Ready
 
 T = TypeVar("T")
 
@@ -45,6 +48,9 @@ upsert = insert
 #: How often a unit is tried before the caller sees the conflict.
 TRIES = 6
 _RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03"}
+
+
+_BEGIN = Ready(text("BEGIN IMMEDIATE"))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,7 +64,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("an instant needs a zone")
-        return value.astimezone(UTC)
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -166,7 +172,7 @@ class Database:
         self.writer: Engine = self._engine(read_only=False)
         self.reader: Engine = self._engine(read_only=True)
         self._of_thread = threading.local()
-        self._reading: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._open: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def _engine(self, *, read_only: bool) -> Engine:
         if not self.is_sqlite:
@@ -190,7 +196,7 @@ class Database:
 
             @event.listens_for(engine, "begin")
             def begin(connection: Connection) -> None:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _BEGIN.run(connection, {})
 
         return engine
 
@@ -202,21 +208,32 @@ class Database:
         fetching one from the pool and giving it back costs as much as the statement. After a failed
         statement the connection is given up and the next read asks the pool for another.
         """
-        connection = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = self._of_thread.connection = self.reader.connect()
-            self._reading.add(connection)
+        connection = self._kept("reading", self.reader)
         try:
             yield connection
         except SQLAlchemyError:
-            self._of_thread.connection = None
-            connection.close()
+            self._give_up("reading")
             raise
 
     def write(self, unit: Callable[[Session], T]) -> T:
-        """Run `unit` in one transaction and commit; the whole of it again on a conflict."""
+        """Run `unit` in one transaction and commit; the whole of it again on a conflict.
+
+        A thread keeps its connection for this too; a unit inside a unit has one of its own.
+        """
+        if getattr(self._of_thread, "is_writing", False):
+            return self._tried(self.writer, unit)
+        self._of_thread.is_writing = True
+        try:
+            return self._tried(self._kept("writing", self.writer), unit)
+        except BaseException:
+            self._give_up("writing")
+            raise
+        finally:
+            self._of_thread.is_writing = False
+
+    def _tried(self, bind: Engine | Connection, unit: Callable[[Session], T]) -> T:
         for attempt in range(TRIES):
-            with Session(self.writer, expire_on_commit=False) as session:
+            with Session(bind, expire_on_commit=False) as session:
                 try:
                     answer = unit(session)
                     session.commit()
@@ -227,6 +244,20 @@ class Database:
                         raise
             time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")
+
+    def _kept(self, name: str, engine: Engine) -> Connection:
+        """This thread's own connection of that name."""
+        connection: Connection | None = getattr(self._of_thread, name, None)
+        if connection is None:
+            connection = engine.connect()
+            setattr(self._of_thread, name, connection)
+            self._open.add(connection)
+        return connection
+
+    def _give_up(self, name: str) -> None:
+        connection: Connection | None = self._of_thread.__dict__.pop(name, None)
+        if connection is not None:
+            connection.close()
 
     def check(self) -> None:
         """Refuse to serve from a SQLite file that would not keep what it promised (RuntimeError)."""
@@ -242,7 +273,7 @@ class Database:
 
     def dispose(self) -> None:
         """Close every connection; the next read or write opens new ones."""
-        for connection in list(self._reading):
+        for connection in list(self._open):
             connection.close()
         self._of_thread = threading.local()
         self.reader.dispose()

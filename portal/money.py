@@ -51,7 +51,7 @@ class AmountError(ValueError):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Money:
     """An exact amount: `minor` units of `currency` (fen, pence, cents).
 
@@ -62,11 +62,13 @@ class Money:
     minor: int
     currency: str
 
-    def __post_init__(self) -> None:
-        if type(self.minor) is not int:
-            raise TypeError(f"minor units are whole numbers, not {type(self.minor).__name__}")
-        if self.currency not in EXPONENTS:
-            raise ValueError(f"unknown currency {self.currency!r}")
+    def __init__(self, minor: int, currency: str) -> None:
+        if type(minor) is not int:
+            raise TypeError(f"minor units are whole numbers, not {type(minor).__name__}")
+        if currency not in EXPONENTS:
+            raise ValueError(f"unknown currency {currency!r}")
+        _set_minor(self, minor)
+        _set_currency(self, currency)
 
     @classmethod
     def zero(cls, currency: str) -> Money:
@@ -188,6 +190,10 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(f"{self.currency} and {other.currency}")
         return other.minor
+
+
+#: A page makes a hundred amounts: straight into the slots, in half the time that a frozen dataclass takes.
+_set_minor, _set_currency = (Money.__dict__[name].__set__ for name in ("minor", "currency"))
 
 
 def divide(numerator: int, denominator: int, rounding: Rounding = Rounding.HALF_UP) -> int:

@@ -7,9 +7,11 @@ engine's statements (a test that counts them, say), they go SQLAlchemy's own way
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from psycopg import RawCursor
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -17,6 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 _Put = Callable[[Any], Any] | None
 _Step = tuple[str, _Put, Any]
+_PLACE = re.compile(r"%\((\w+)\)s|%%")
 
 
 class _Written:
@@ -28,25 +31,33 @@ class _Written:
             raise ValueError("a list of values is written anew for each execution: not for a ready statement")
         self.text = str(made)
         names = made.positiontup if made.positional else list(made.bind_names.values())
-        self.is_positional = made.positional
+        self.order = list(names or ())
         self.given: list[_Step] = [
             (name, cast(_Put, made._bind_processors.get(name)), made.params[name])
-            for name in dict.fromkeys(names or ())
+            for name in dict.fromkeys(self.order)
         ]
-        self.order = names or []
+        if not made.positional:
+            self.order = list(dict.fromkeys(self.order))
+            self.text = _numbered(self.text, self.order)
         self.taken = [
             (place, take)
             for place, column in enumerate(made._result_columns)
             if (take := column.type._cached_result_processor(dialect, None)) is not None
         ]
 
-    def values(self, given: Mapping[str, Any]) -> Sequence[Any] | Mapping[str, Any]:
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
         """`given` as the driver takes it."""
         ready = {}
         for name, put, usual in self.given:
             value = given.get(name, usual)
             ready[name] = value if put is None else put(value)
-        return [ready[name] for name in self.order] if self.is_positional else ready
+        return [ready[name] for name in self.order]
+
+
+def _numbered(text: str, names: Sequence[str]) -> str:
+    """PostgreSQL's own `$1` for psycopg's `%(name)s`: a text that long it would take apart at every execution."""
+    places = {name: f"${number}" for number, name in enumerate(names, 1)}
+    return _PLACE.sub(lambda found: places[found[1]] if found[1] else "%", text)
 
 
 class Ready:
@@ -62,7 +73,7 @@ class Ready:
     def rows(self, connection: Connection | Session, given: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Every row, with values as the columns' types have them; raises what SQLAlchemy would."""
         connection = _connection(connection)
-        if connection.engine.dispatch.before_cursor_execute:
+        if _is_heard(connection):
             return [tuple(row) for row in connection.execute(self.statement, given)]
         written = self._in(connection.dialect)
         found: list[tuple[Any, ...]] = self._run(connection, written, given).fetchall()
@@ -73,14 +84,15 @@ class Ready:
         for row in found:
             values = list(row)
             for place, take in taken:
-                values[place] = take(values[place])
+                if values[place] is not None:  # nothing is nothing in every type there is
+                    values[place] = take(values[place])
             made.append(tuple(values))
         return made
 
     def run(self, connection: Connection | Session, given: Mapping[str, Any]) -> None:
         """Run a statement that has no rows to give."""
         connection = _connection(connection)
-        if connection.engine.dispatch.before_cursor_execute:
+        if _is_heard(connection):
             connection.execute(self.statement, given)
         else:
             self._run(connection, self._in(connection.dialect), given)
@@ -97,7 +109,8 @@ class Ready:
         dialect = connection.dialect
         error: type[Exception] = dialect.loaded_dbapi.Error
         try:
-            return driver.execute(written.text, written.values(given))
+            cursor = driver.cursor() if dialect.driver == "pysqlite" else RawCursor(driver)
+            return cursor.execute(written.text, written.values(given))
         except error as fault:
             if dialect.is_disconnect(fault, driver, None):  # type: ignore[arg-type]
                 connection.invalidate(fault)
@@ -108,3 +121,9 @@ class Ready:
 
 def _connection(of: Connection | Session) -> Connection:
     return of.connection() if isinstance(of, Session) else of
+
+
+def _is_heard(connection: Connection) -> bool:
+    """Whether somebody listens to the statements of this engine."""
+    listeners = connection.engine.dispatch
+    return bool(listeners.before_cursor_execute or listeners.after_cursor_execute)

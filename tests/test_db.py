@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
@@ -57,6 +58,31 @@ def test_reads_see_what_was_written_in_between(database: Database) -> None:
     database.write(lambda session: entries(session, 2))
     with database.read() as connection:
         assert connection.execute(count).scalar_one() == 2
+
+
+def test_a_thread_keeps_its_connection_for_units_until_one_fails(database: Database) -> None:
+    def driver(session: Session) -> Any:
+        return session.connection().connection.driver_connection
+
+    first = database.write(driver)
+    assert database.write(driver) is first
+    with contextlib.suppress(DBAPIError):
+        database.write(lambda session: session.execute(text("SELECT nothing_of_the_kind")))
+    database.write(lambda session: entries(session, 1))
+    with database.read() as connection:
+        assert len(connection.execute(select(AuditEntry.id)).all()) == 1
+
+
+def test_a_unit_inside_a_unit_is_another_transaction(postgres_database: Database) -> None:
+    def outer(session: Session) -> None:
+        entries(session, 1)
+        postgres_database.write(lambda inner: entries(inner, 2))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        postgres_database.write(outer)
+    with postgres_database.read() as connection:
+        assert len(connection.execute(select(AuditEntry.id)).all()) == 2
 
 
 def test_append_only_tables_refuse_change(database: Database) -> None:

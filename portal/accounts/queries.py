@@ -5,7 +5,7 @@ Core statements only, built once; each loads for its owner and answers with froz
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -321,14 +321,14 @@ def _loan_view(row: tuple[Any, ...]) -> LoanView:
     )
 
 
-def _sum_of(parts: Collection[ComponentFigures], currency: str) -> ComponentFigures:
+def _sum_of(parts: Iterable[ComponentFigures], currency: str) -> ComponentFigures:
     """`parts`, all of `currency`, together."""
-    return ComponentFigures(
-        sum([part.owed_minor for part in parts]),
-        sum([part.paid_minor for part in parts]),
-        sum([part.forgiven_minor for part in parts]),
-        currency,
-    )
+    owed = paid = forgiven = 0
+    for part in parts:
+        owed += part.owed_minor
+        paid += part.paid_minor
+        forgiven += part.forgiven_minor
+    return ComponentFigures(owed, paid, forgiven, currency)
 
 
 def _totals(currency: str, loans: tuple[LoanView, ...]) -> CurrencyTotals:

@@ -25,10 +25,10 @@ MOST = 300
 @dataclass
 class _Store:
     minute: datetime | None = None
-    pages: dict[Hashable, tuple[str, Pressed]] = field(default_factory=dict)
+    pages: dict[Hashable, tuple[bytes, Pressed]] = field(default_factory=dict)
 
 
-def page(borrower: SignedInBorrower, rows: Hashable, make: Callable[[], str]) -> str:
+def page(borrower: SignedInBorrower, rows: Hashable, make: Callable[[], str]) -> bytes:
     """The page of this endpoint made from `rows` and nothing else that changes within a minute."""
     store: _Store = current_app.extensions.setdefault("portal.kept", _Store())
     minute = portal().clock.now().replace(second=0, microsecond=0)
@@ -43,6 +43,6 @@ def page(borrower: SignedInBorrower, rows: Hashable, make: Callable[[], str]) ->
     )
     kept = store.pages.get(key)
     if kept is None:
-        kept = store.pages[key] = (make(), Pressed())
+        kept = store.pages[key] = (make().encode(), Pressed())
     g.pressed = kept[1]
     return kept[0]

@@ -28,6 +28,7 @@ _BY_TAG = {"zh-tw": "zh_Hant", "zh-hk": "zh_Hant", "zh-mo": "zh_Hant"}
 HTML_LANG = {"zh": "zh-CN", "zh_Hant": "zh-Hant", "en": "en"}
 
 
+@functools.lru_cache(256)
 def negotiate(header: str) -> str:
     """The catalogue for an Accept-Language header: its tags by quality, Chinese by script.
 
@@ -114,9 +115,11 @@ def amount_formatter(locale: str, currency: str, symbol: bool) -> Callable[[int]
     if not found or by_babel(0) != f"{prefix}0{'.' + '0' * exponent if exponent else ''}{suffix}":
         return by_babel
 
+    scale = 10**exponent
+
     def compiled(minor: int) -> Markup:
         sign = "−" if minor < 0 else ""
-        whole, rest = divmod(abs(minor), 10**exponent)
+        whole, rest = divmod(abs(minor), scale)
         tail = f".{rest:0{exponent}d}" if exponent else ""
         return as_markup(f"{sign}{prefix}{whole:,}{tail}{suffix}")  # digits between what Babel's were escaped
 

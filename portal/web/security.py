@@ -94,6 +94,9 @@ class SignedInOfficer(UserMixin):
     session_digest: str
 
 
+_SIGNED_IN = (SignedInBorrower, SignedInStaff, SignedInOfficer)
+
+
 @dataclass(frozen=True)
 class Policy:
     """Who may use a route, and what keeps forged requests out: "token", "origin", "signature", "none"."""
@@ -208,7 +211,7 @@ def who() -> SignedInBorrower | SignedInStaff | SignedInOfficer | None:
     if "_login_user" not in g:
         g._login_user = load_person(request)
     person = g._login_user
-    return person if isinstance(person, SignedInBorrower | SignedInStaff | SignedInOfficer) else None
+    return person if isinstance(person, _SIGNED_IN) else None
 
 
 def network() -> str:
@@ -451,9 +454,12 @@ class FixedHeaders:
 def init_app(app: Flask) -> None:
     """Sessions by row, the guard before every request, the headers after every one."""
     app.session_interface = NoSession()
-    manager = LoginManager(app, add_context_processor=False)
+    manager = (
+        LoginManager()
+    )  # not init_app: all that adds is a look after a remembering cookie, and there is none
     manager.session_protection = None
     manager.request_loader(load_person)
+    app.login_manager = manager  # type: ignore[attr-defined]
     app.before_request(guard)
     app.before_request(card_numbers.refuse)
     app.wsgi_app = FixedHeaders(  # type: ignore[method-assign]

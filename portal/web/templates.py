@@ -3,7 +3,8 @@
 A page prints some hundred sentences, icons and addresses. Looked up for every request they cost more
 than the figures it is about. So each language has a Jinja environment of its own. While a template is
 compiled, `_("...")` becomes the translated text, a sentence with values becomes its pieces with the
-values between them, and icons, static files and addresses without values become what they print.
+values between them, icons, static files and addresses without values become what they print, and so
+does what the bank's file says. What a template includes is compiled into it.
 Calls that remain are plain Python calls, without Jinja's way of handing its context to functions; the
 portal has no function that asks for it.
 """
@@ -20,6 +21,7 @@ from flask.templating import Environment
 from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame, MacroRef
 from jinja2.environment import TemplateModule
+from jinja2.exceptions import TemplateAssertionError
 from jinja2.runtime import Context, Macro
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
@@ -30,6 +32,9 @@ from portal.web.locale import as_markup, current_locale
 
 #: What always prints the same for the same words: evaluated while compiling when the arguments are there.
 SETTLED = ("icon", "static", "url_for")
+#: What the settings say once for all, and filters that ask nothing but their value.
+FIXED = ("bank", "demonstration", "html_lang")
+PURE_FILTERS = ("phone",)
 _SENTENCES = ("_", "gettext")
 _PLACE = re.compile(r"%(?:\((\w+)\)([sd])|(.?))", re.DOTALL)
 
@@ -107,16 +112,79 @@ class Settling(NodeTransformer):
     """Replaces, in one template, what the language settles."""
 
     def __init__(self, environment: LanguageEnvironment, language: str) -> None:
+        self.environment = environment
         self.language = language
         self.settled: dict[str, Any] = {name: environment.globals[name] for name in SETTLED}
 
     def visit_Name(self, node: nodes.Name) -> nodes.Expr:
-        """`locale` is known."""
-        return nodes.Const(self.language) if node.name == "locale" and node.ctx == "load" else node
+        """`locale` is known; a name whose value is known is nobody else's."""
+        if node.name in FIXED and node.ctx != "load":
+            raise TemplateAssertionError(f"{node.name} is the portal's own", node.lineno)
+        if node.name == "locale" and node.ctx == "load":
+            return nodes.Const(self.language)
+        return self._known(node)
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Expr:
+        """`bank.phone`."""
+        self.generic_visit(node)
+        return self._known(node)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:
+        """`html_lang[locale]`."""
+        self.generic_visit(node)
+        return self._known(node)
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Expr:
+        """`bank.phone|phone`."""
+        self.generic_visit(node)
+        return self._known(node)
+
+    def _known(self, node: nodes.Expr) -> nodes.Expr:
+        """The text or number that `node` always is, where it is one."""
+        value = self._value(node)
+        return nodes.Const(value) if type(value) in (str, int, bool) else node
+
+    def _value(self, node: nodes.Node | None) -> Any:
+        """What an expression is as long as the portal runs; `missing` where only a page knows."""
+        if isinstance(node, nodes.Const):
+            return node.value
+        if isinstance(node, nodes.Name):
+            return self.environment.globals[node.name] if node.name in FIXED else missing
+        if not isinstance(node, nodes.Getattr | nodes.Getitem | nodes.Filter | nodes.Call):
+            return missing
+        of = self._value(node.node)
+        if of is missing:
+            return missing
+        if isinstance(node, nodes.Getattr):
+            return getattr(of, node.attr, missing)
+        if isinstance(node, nodes.Getitem):
+            key = self._value(node.arg)
+            return missing if key is missing else of.get(key, missing)
+        words = [self._value(argument) for argument in node.args]
+        if node.kwargs or node.dyn_args or node.dyn_kwargs or missing in words:
+            return missing
+        if isinstance(node, nodes.Filter):
+            return self.environment.filters[node.name](of, *words) if node.name in PURE_FILTERS else missing
+        return of(*words)
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:
+        """What a page includes stands in it, in a scope of its own. (Where templates are read again when they
+        change, it does not: only the page's own file is looked at.)"""
+        name = node.template.value if isinstance(node.template, nodes.Const) else None
+        is_plain = node.with_context and not node.ignore_missing and not self.environment.auto_reload
+        if not isinstance(name, str) or not is_plain or not self.environment.is_markup(name):
+            return node
+        included = self.environment.parse_named(name)
+        if included.find((nodes.Extends, nodes.Block)):  # type: ignore[arg-type]
+            return node
+        return nodes.Scope(included.body).set_lineno(node.lineno, override=True)
 
     def visit_Call(self, node: nodes.Call) -> nodes.Expr:
-        """A sentence without values, an icon, a fixed address."""
+        """A sentence without values, an icon, a fixed address, the bank's name."""
         self.generic_visit(node)
+        known = self._known(node)
+        if known is not node:
+            return known
         name = node.node.name if isinstance(node.node, nodes.Name) else ""
         words = [argument.value for argument in node.args if isinstance(argument, nodes.Const)]
         if node.kwargs or node.dyn_args or node.dyn_kwargs or len(words) < len(node.args) or not words:
@@ -202,6 +270,8 @@ class LanguageEnvironment(Environment):
     template_class = SharedTemplate
     #: The language of this environment's templates; None for the one that only hands them out.
     language: str | None = None
+    #: The templates of this environment by their names.
+    _compiled: dict[str, Template]
 
     def get_or_select_template(
         self,
@@ -219,9 +289,29 @@ class LanguageEnvironment(Environment):
         made: dict[str, LanguageEnvironment] = self.app.extensions.setdefault("portal.templates", {})
         if language not in made:
             overlay = self.overlay(cache_size=-1)
-            overlay.language = language
+            overlay.language, overlay._compiled = language, {}
             made[language] = overlay
         return made[language]
+
+    def get_template(
+        self,
+        name: str | Template,
+        parent: str | None = None,
+        globals: MutableMapping[str, Any] | None = None,
+    ) -> Template:
+        """As Jinja's; what was compiled is one look-up away, and a page asks a dozen times."""
+        if self.language is None or self.auto_reload or globals or not isinstance(name, str):
+            return super().get_template(name, parent, globals)
+        found = self._compiled.get(name)
+        if found is None:
+            found = self._compiled[name] = super().get_template(name, parent, globals)
+        return found
+
+    def parse_named(self, name: str) -> nodes.Template:
+        """The settled template `name`."""
+        assert self.loader is not None
+        source, filename, _ = self.loader.get_source(self, name)
+        return self._parse(source, name, filename)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """The environment's own globals: Jinja's chain of mappings is slow to copy for each page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from jinja2 import DictLoader, TemplateAssertionError
 
 from portal.web.locale import LOCALES
 from portal.web.templates import LanguageEnvironment
@@ -59,3 +60,28 @@ def test_a_macro_refuses_what_it_does_not_take(sqlite_app: Flask) -> None:
     for call in ('m("a", "b")', 'm(z="a")'):
         with pytest.raises(TypeError):
             printed(sqlite_app, "en", "{% macro m(x) %}{{ x }}{% endmacro %}{{ " + call + " }}")
+
+
+def test_what_the_settings_say_is_compiled_in_and_escaped(sqlite_app: Flask) -> None:
+    source = '{{ bank.name(locale) }}|{{ bank.phone|phone }}|{{ html_lang[locale] }}|{{ "<" ~ bank.code }}'
+    bank = sqlite_app.extensions["portal"].settings.bank
+    wanted = f"{bank.name('zh')}|400-000-0001|zh-CN|&lt;{bank.code}"
+    assert printed(sqlite_app, "zh", source) == wanted
+
+
+def test_no_template_takes_a_name_that_is_known(sqlite_app: Flask) -> None:
+    with pytest.raises(TemplateAssertionError, match="bank"):
+        printed(sqlite_app, "en", '{% set bank = "mine" %}{{ bank }}')
+
+
+def test_what_is_included_sees_the_page_and_leaves_nothing_in_it(sqlite_app: Flask) -> None:
+    parts = {
+        "part.html": '{% set inner = "in" %}{{ outer }}{{ one }}{{ inner }}{{ loop.index }}',
+        "page.html": '{% set outer = "<" %}{% for one in ones %}{% include "part.html" %};{% endfor %}{{ inner }}',
+    }
+    environment = sqlite_app.jinja_env
+    assert isinstance(environment, LanguageEnvironment)
+    with sqlite_app.test_request_context("/"):
+        own = environment.of("en").overlay(loader=DictLoader(parts))
+        own._compiled = {}
+        assert own.get_template("page.html").render(ones=["a", "&"]) == "&lt;ain1;&lt;&amp;in2;"

@@ -41,7 +41,7 @@ def home(borrower: SignedInBorrower) -> Any:
 
 @blueprint.get("/balance")
 @borrower_only
-def page(borrower: SignedInBorrower) -> str:
+def page(borrower: SignedInBorrower) -> bytes:
     """What is due now, what is left, what changed since the notice, and what one can do."""
     p = portal()
     now = p.clock.now()
