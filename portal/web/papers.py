@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import structlog
 from flask import Response
+from flask_babel import gettext as _
 
 from portal import papers
 from portal.money import Money
@@ -20,6 +22,8 @@ log = structlog.get_logger()
 PDF = "application/pdf"
 #: The colour of the bank's mark where its file names none.
 ACCENT = "#0b5a6e"
+#: How many characters of a fingerprint and of a signature stand together on paper.
+DIGEST_GROUP, SIGNATURE_GROUP = 8, 11
 
 Data = Mapping[str, Any]
 
@@ -49,6 +53,43 @@ def large(amount: Money) -> dict[str, str]:
 def code(address: str, alt: str) -> dict[str, str]:
     """A QR code with what a screen reader says of it."""
     return {"drawing": qr.drawing(address), "alt": alt}
+
+
+def proof(
+    *, heading: str, covers: str, facts: list[list[str]], check_address: str, alt: str, scan: str = ""
+) -> dict[str, Any]:
+    """How anybody checks a signed paper: in words, by its facts, and by a code that leads to the check. `covers`
+    says what the signature is over, `alt` what a screen reader says of the code; `scan` where the usual words do
+    not fit."""
+    scan = scan or _(
+        "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether this paper is ours; it shows no name and no figure.",
+        address=check_address.partition("?")[0],
+    )
+    return {"heading": heading, "paragraphs": [scan, covers], "facts": facts, "qr": code(check_address, alt)}
+
+
+def covers_figures(keys_url: str) -> str:
+    """What the signature of a paper with figures is over."""
+    said: str = _(
+        "The signature covers the facts below and, through the fingerprint, every figure. The signed data is attached to this file; the key is at %(address)s.",
+        address=keys_url,
+    )
+    return said
+
+
+def fingerprint_and_signature(digest: str, signature: str) -> list[list[str]]:
+    """The two long facts, in groups that can be compared by eye."""
+    return [
+        [_("Fingerprint"), digest, str(DIGEST_GROUP)],
+        [_("Signature"), signature, str(SIGNATURE_GROUP)],
+    ]
+
+
+def signed_text(content: Data, signed: Data, *, signature: str, key_id: str | None, keys_url: str) -> str:
+    """The file that goes with a signed paper: everything that somebody needs who computes it alone."""
+    key = {"key_id": key_id} if key_id else {}
+    given = {"content": content, "signed": signed, "signature": signature, **key, "keys": keys_url}
+    return json.dumps(given, ensure_ascii=False, indent=1) + "\n"
 
 
 def made(template: str, data: Data, *, language: str, timestamp: datetime) -> bytes:

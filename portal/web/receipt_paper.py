@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -12,8 +11,6 @@ from portal.payments.papers import IssuedReceipt
 from portal.web import papers
 from portal.web.context import portal
 from portal.web.locale import amount_text, current_locale, day_text, grouped_phone
-
-DIGEST_GROUP, SIGNATURE_GROUP = 8, 11
 
 
 def pdf_of(issued: IssuedReceipt, *, check_address: str, keys_url: str) -> bytes:
@@ -37,7 +34,13 @@ def pdf_of(issued: IssuedReceipt, *, check_address: str, keys_url: str) -> bytes
         "proof": _proof(issued, check_address, keys_url),
         "attachment": {
             "name": f"receipt-{issued.reference}.json",
-            "text": _signed_text(issued, keys_url),
+            "text": papers.signed_text(
+                issued.content,
+                issued.facts,
+                signature=issued.signature,
+                key_id=issued.key_id,
+                keys_url=keys_url,
+            ),
             "description": _("The signed data, for whoever computes it alone (JSON)"),
         },
     }
@@ -108,37 +111,17 @@ def _day(iso: str) -> str:
     return day_text(date.fromisoformat(iso))
 
 
-def _signed_text(issued: IssuedReceipt, keys_url: str) -> str:
-    made = {
-        "content": issued.content,
-        "signed": issued.facts,
-        "signature": issued.signature,
-        "key_id": issued.key_id,
-        "keys": keys_url,
-    }
-    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-
-
 def _proof(issued: IssuedReceipt, check_address: str, keys_url: str) -> dict[str, Any]:
-    return {
-        "heading": _("How to check this receipt"),
-        "paragraphs": [
-            _(
-                "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether this paper is ours; it shows no name and no figure.",
-                address=check_address.partition("?")[0],
-            ),
-            _(
-                "The signature covers the facts below and, through the fingerprint, every figure. The signed data is attached to this file; the key is at %(address)s.",
-                address=keys_url,
-            ),
-        ],
-        "facts": [
+    return papers.proof(
+        heading=_("How to check this receipt"),
+        covers=papers.covers_figures(keys_url),
+        facts=[
             [_("Reference"), issued.reference],
             [_("Issuer"), issued.content["issuer"]],
             [_("Issued on"), issued.issued_on.isoformat()],
-            [_("Fingerprint"), issued.digest, str(DIGEST_GROUP)],
-            [_("Signature"), issued.signature, str(SIGNATURE_GROUP)],
+            *papers.fingerprint_and_signature(issued.digest, issued.signature),
             [_("Key"), issued.key_id],
         ],
-        "qr": papers.code(check_address, _("Address at which anybody can check this receipt")),
-    }
+        check_address=check_address,
+        alt=_("Address at which anybody can check this receipt"),
+    )

@@ -13,8 +13,6 @@ from portal.web import papers
 from portal.web.context import portal
 from portal.web.locale import day_text, grouped_phone, in_language, moment_text
 
-DIGEST_GROUP, SIGNATURE_GROUP = 8, 11
-
 
 def pdf_of(agreement: AgreementView, holder: Holder, *, check_address: str, keys_url: str) -> bytes:
     """The paper's bytes; the same whenever it is made, in whatever language it is asked for."""
@@ -36,7 +34,13 @@ def pdf_of(agreement: AgreementView, holder: Holder, *, check_address: str, keys
             "proof": _proof(agreement, check_address, keys_url),
             "attachment": {
                 "name": f"agreement-{agreement.reference}.json",
-                "text": _signed_text(agreement, keys_url),
+                "text": papers.signed_text(
+                    json.loads(agreement.content_text),
+                    signed_facts(agreement.reference, agreement.content_hash),
+                    signature=agreement.signature,
+                    key_id=agreement.key_id,
+                    keys_url=keys_url,
+                ),
                 "description": _("The signed data, for whoever computes it alone (JSON)"),
             },
         }
@@ -102,35 +106,18 @@ def _sides(agreement: AgreementView, holder: Holder) -> list[list[str]]:
     ]
 
 
-def _signed_text(agreement: AgreementView, keys_url: str) -> str:
-    made = {
-        "content": json.loads(agreement.content_text),
-        "signed": signed_facts(agreement.reference, agreement.content_hash),
-        "signature": agreement.signature,
-        **({"key_id": agreement.key_id} if agreement.key_id else {}),
-        "keys": keys_url,
-    }
-    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-
-
 def _proof(agreement: AgreementView, check_address: str, keys_url: str) -> dict[str, Any]:
-    return {
-        "heading": _("How to check this agreement"),
-        "paragraphs": [
-            _(
-                "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether this paper is ours; it shows no name and no figure.",
-                address=check_address.partition("?")[0],
-            ),
-            _(
-                "The signature covers the reference and, through the fingerprint, every word above. The signed data is attached to this file; the key is at %(address)s.",
-                address=keys_url,
-            ),
-        ],
-        "facts": [
+    return papers.proof(
+        heading=_("How to check this agreement"),
+        covers=_(
+            "The signature covers the reference and, through the fingerprint, every word above. The signed data is attached to this file; the key is at %(address)s.",
+            address=keys_url,
+        ),
+        facts=[
             [_("Reference"), agreement.reference],
-            [_("Fingerprint"), agreement.content_hash, str(DIGEST_GROUP)],
-            [_("Signature"), agreement.signature, str(SIGNATURE_GROUP)],
+            *papers.fingerprint_and_signature(agreement.content_hash, agreement.signature),
             *([[_("Key"), agreement.key_id]] if agreement.key_id else []),
         ],
-        "qr": papers.code(check_address, _("Address at which anybody can check this agreement")),
-    }
+        check_address=check_address,
+        alt=_("Address at which anybody can check this agreement"),
+    )

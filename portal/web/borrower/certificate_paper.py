@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask_babel import gettext as _
@@ -13,8 +12,6 @@ from portal.plans.queries import Holder
 from portal.web import papers
 from portal.web.context import portal
 from portal.web.locale import amount_text, current_locale, day_text, grouped_phone, money_text
-
-DIGEST_GROUP, SIGNATURE_GROUP = 8, 11
 
 
 def pdf_of(issued: Certified, holder: Holder, *, check_address: str, keys_url: str) -> bytes:
@@ -38,7 +35,13 @@ def pdf_of(issued: Certified, holder: Holder, *, check_address: str, keys_url: s
         "proof": _proof(issued, check_address, keys_url),
         "attachment": {
             "name": f"certificate-{issued.reference}.json",
-            "text": _signed_text(issued, keys_url),
+            "text": papers.signed_text(
+                issued.content,
+                issued.facts,
+                signature=issued.signature,
+                key_id=issued.key_id,
+                keys_url=keys_url,
+            ),
             "description": _("The signed data, for whoever computes it alone (JSON)"),
         },
     }
@@ -94,37 +97,17 @@ def _table(issued: Certified) -> dict[str, Any]:
     }
 
 
-def _signed_text(issued: Certified, keys_url: str) -> str:
-    made = {
-        "content": issued.content,
-        "signed": issued.facts,
-        "signature": issued.signature,
-        "key_id": issued.key_id,
-        "keys": keys_url,
-    }
-    return json.dumps(made, ensure_ascii=False, indent=1) + "\n"
-
-
 def _proof(issued: Certified, check_address: str, keys_url: str) -> dict[str, Any]:
-    return {
-        "heading": _("How to check this certificate"),
-        "paragraphs": [
-            _(
-                "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether this paper is ours; it shows no name and no figure.",
-                address=check_address.partition("?")[0],
-            ),
-            _(
-                "The signature covers the facts below and, through the fingerprint, every figure. The signed data is attached to this file; the key is at %(address)s.",
-                address=keys_url,
-            ),
-        ],
-        "facts": [
+    return papers.proof(
+        heading=_("How to check this certificate"),
+        covers=papers.covers_figures(keys_url),
+        facts=[
             [_("Reference"), issued.reference],
             [_("Issuer"), issued.content["issuer"]],
             [_("Issued on"), issued.issued_on.isoformat()],
-            [_("Fingerprint"), issued.digest, str(DIGEST_GROUP)],
-            [_("Signature"), issued.signature, str(SIGNATURE_GROUP)],
+            *papers.fingerprint_and_signature(issued.digest, issued.signature),
             [_("Key"), issued.key_id],
         ],
-        "qr": papers.code(check_address, _("Address at which anybody can check this certificate")),
-    }
+        check_address=check_address,
+        alt=_("Address at which anybody can check this certificate"),
+    )

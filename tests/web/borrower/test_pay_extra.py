@@ -109,7 +109,7 @@ def test_the_receipt_the_plan_and_the_next_check_tell_of_it(sqlite_app: Flask, l
 
     receipt = text_of(client, f"/my/pay/{made.reference}")
     rows = receipt.split('aria-labelledby="counted"')[1].split("</section>")[0]
-    assert rows.count("<tr>") == 4
+    assert rows.count("<tr>") == 5  # the head, three instalments, their sum
     assert [amount in rows for amount in ("1,522.50", "955.00")] == [True, True]
     with lin_story.database.read() as connection:
         assert connection.scalar(select(Plan.extra_choice)) == "last"

@@ -23,9 +23,6 @@ from portal.web.borrower.statement_files.words import (
 )
 from portal.web.locale import amount_text, current_locale, day_text, grouped_phone
 
-#: How many characters of a fingerprint and of a signature stand together.
-DIGEST_GROUP, SIGNATURE_GROUP = 8, 11
-
 
 def pdf_of(issued: Issued, bank: Bank, holder: Holder, *, check_address: str, keys_url: str) -> bytes:
     """The paper's bytes, in the reader's language; the same each time."""
@@ -286,26 +283,21 @@ def _entries(stated: Statement, loan: LoanStatement) -> list[list[Any]]:
 def _proof(issued: Issued, check_address: str, keys_url: str) -> dict[str, Any]:
     """All that the signature covers, so that the paper alone is enough beside the published key."""
     stated = issued.statement
-    return {
-        "heading": _("How to check this statement"),
-        "paragraphs": [
-            _(
-                "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether we issued this statement; it shows no name and no figure.",
-                address=check_address.partition("?")[0],
-            ),
-            _(
-                "The signature covers the facts below and, through the fingerprint, every figure. The signed data is attached to this file; the key is at %(address)s.",
-                address=keys_url,
-            ),
-        ],
-        "facts": [
+    return papers.proof(
+        heading=_("How to check this statement"),
+        scan=_(
+            "Scan the code or open %(address)s and type the reference and the fingerprint. The page says whether we issued this statement; it shows no name and no figure.",
+            address=check_address.partition("?")[0],
+        ),
+        covers=papers.covers_figures(keys_url),
+        facts=[
             [_("Reference"), issued.reference],
             [_("Issuer"), stated.issuer],
             [_("Issued on"), issued.issued_on.isoformat()],
             [_("As of"), stated.as_of.isoformat()],
-            [_("Fingerprint"), issued.digest, str(DIGEST_GROUP)],
-            [_("Signature"), issued.signature, str(SIGNATURE_GROUP)],
+            *papers.fingerprint_and_signature(issued.digest, issued.signature),
             [_("Key"), issued.key_id],
         ],
-        "qr": papers.code(check_address, _("Address at which anybody can check this statement")),
-    }
+        check_address=check_address,
+        alt=_("Address at which anybody can check this statement"),
+    )
