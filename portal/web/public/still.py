@@ -56,7 +56,7 @@ def page(template: str, *, shown: Mapping[str, str] | None = None, **facts: obje
             kept.clear()
         found = kept[key] = _Kept(_render(template, shown, facts))
     if not any(shown.values()):
-        g.pressed = found.pressed.setdefault(request.path, Pressed())
+        g.pressed = found.pressed.setdefault(request.path, Pressed(is_everybodys=True))
     filled = list(found.parts)
     values = {**shown, "path": request.path}
     filled[1::2] = [str(escape(values[name])) for name in found.parts[1::2]]
