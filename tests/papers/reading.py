@@ -32,7 +32,11 @@ class Read:
     @property
     def codes(self) -> list[str]:
         """What the QR codes on the pages say, in order."""
-        return [code.text for picture in self.pictures for code in zxingcpp.read_barcodes(picture)]
+        return [
+            code.text
+            for picture in self.pictures
+            for code in zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+        ]
 
 
 def read(content: bytes, *, scale: float = 2.0) -> Read:
